@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0
+# What one does with this tree; "make help" lists it. The modules themselves are described to kbuild by Kbuild.
+#
+# K=VERSION  kernel (scripts/kernels), default the first one; for "test": that one only
+# KDIR=DIR   a kernel tree prepared for Rust modules, used with the machine's own tools instead of the build root
+# T=PATTERN  with "test": tests whose names match
+# V=1        show commands
+
+K ?=
+KDIR ?=
+T ?=
+V ?=
+CLIPPY ?=
+
+ifneq ($(V),)
+  kbuild := V=$(V)
+else
+  Q := @
+endif
+ifneq ($(CLIPPY),)
+  kbuild += CLIPPY=$(CLIPPY)
+endif
+
+select := $(if $(KDIR),--kdir "$(KDIR)",--kernel "$(K)")
+
+.PHONY: all
+all: modules
+
+.PHONY: help
+help: ## list the targets
+	@echo 'usage: make [TARGET...] [K=VERSION] [KDIR=DIR] [T=PATTERN] [V=1]'
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@echo
+	@sed -n 's/^# \([A-Z]*\(=[A-Z]*\|=1\)  .*\)/  \1/p' Makefile
+	@echo '  UTRACE_CACHE   where everything made goes (now $(or $(UTRACE_CACHE),$${XDG_CACHE_HOME:-~/.cache}/utrace))'
+
+.PHONY: modules
+modules: ## build the modules (default)
+	$(Q)scripts/modules $(select) $(kbuild)
+
+.PHONY: modules-test
+modules-test: ## build the modules with the tests' delay points and fault switches
+	$(Q)scripts/modules $(select) --flavour test $(kbuild)
+
+.PHONY: selftests
+selftests: ## build and install (in the cache) the kselftests
+	$(Q)scripts/selftests "$(K)"
+
+.PHONY: test
+test: ## run all tests: on the host, and in virtual machines with each supported kernel
+	$(Q)K="$(K)" T="$(T)" scripts/test
+
+.PHONY: model
+model: ## explore the interleavings of the core with loom
+	$(Q)scripts/model
+
+.PHONY: demo
+demo: ## see it at work
+	$(Q)scripts/demo
+
+.PHONY: shell
+shell: modules ## a shell in a virtual machine, all modules loaded
+	$(Q)qemu/run --kernel "$(K)" --load
+
+.PHONY: check
+check: ## formatting, lints and static checks
+	$(Q)scripts/check
+
+.PHONY: install
+install: ## build for the running kernel (or KDIR's) and install
+	$(Q)scripts/install "$(KDIR)"
+
+.PHONY: clean
+clean: ## remove what was built from this tree
+	$(Q)scripts/clean
+
+.PHONY: distclean
+distclean: ## remove the whole cache: build root, kernels and all
+	$(Q)scripts/clean --all

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Sets of events.
+
+use crate::core::event::{
+    self,
+    Event, //
+};
+use core::ops::{
+    BitOr,
+    Sub, //
+};
+
+/// A set of events, as the historic event mask with its `UTRACE_EVENT(x)` bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventSet(u32);
+
+impl EventSet {
+    /// No event: the engine sits there and does nothing.
+    pub const NONE: EventSet = EventSet(0);
+    /// `QUIESCE`: before each other report, and before user mode when a report was asked for.
+    pub const QUIESCE: EventSet = EventSet::one(Event::Quiesce);
+    /// `REAP`: the thread's parent, or whoever else, has let go of it.
+    pub const REAP: EventSet = EventSet::one(Event::Reap);
+    /// `CLONE`: a thread or process has been made and does not run yet.
+    pub const CLONE: EventSet = EventSet::one(Event::Clone);
+    /// `EXEC`: a new program has been loaded.
+    pub const EXEC: EventSet = EventSet::one(Event::Exec);
+    /// `EXIT`: the thread begins to exit, its state intact.
+    pub const EXIT: EventSet = EventSet::one(Event::Exit);
+    /// `DEATH`: the thread is dead.
+    pub const DEATH: EventSet = EventSet::one(Event::Death);
+    /// `SYSCALL_ENTRY`: before a system call.
+    pub const SYSCALL_ENTRY: EventSet = EventSet::one(Event::SyscallEntry);
+    /// `SYSCALL_EXIT`: after a system call.
+    pub const SYSCALL_EXIT: EventSet = EventSet::one(Event::SyscallExit);
+    /// Every event there is.
+    pub const ALL: EventSet = EventSet(event::ALL);
+
+    const fn one(event: Event) -> Self {
+        EventSet(event.bit())
+    }
+
+    /// The bits, as in the historic mask.
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// A set from its bits. Unknown ones make [`EngineRef::set_events`] fail with `EINVAL`.
+    ///
+    /// [`EngineRef::set_events`]: super::EngineRef::set_events
+    pub const fn from_bits(bits: u32) -> Self {
+        EventSet(bits)
+    }
+
+    /// Adds `other` if `condition`. For constants.
+    pub(super) const fn with(self, other: EventSet, condition: bool) -> Self {
+        if condition {
+            EventSet(self.0 | other.0)
+        } else {
+            self
+        }
+    }
+
+    /// Whether all of `other` is in the set.
+    pub const fn contains(self, other: EventSet) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+impl BitOr for EventSet {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        EventSet(self.0 | other.0)
+    }
+}
+
+impl Sub for EventSet {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        EventSet(self.0 & !other.0)
+    }
+}

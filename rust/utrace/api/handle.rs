@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Engines, as their owners hold them.
+
+use super::{
+    events::EventSet,
+    shell::{
+        implemented,
+        type_text,
+        Shell, //
+    },
+    ticket::Found,
+    ticket::Ticket,
+    tracer::Tracer, //
+};
+use crate::{
+    core::{
+        action::Resume,
+        stop::Number, //
+    },
+    engine::{
+        attach::{
+            self,
+            Match, //
+        },
+        control,
+        object, //
+    },
+    sys::task, //
+};
+use core::{
+    marker::PhantomData,
+    ops::Deref, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Arc, //
+    },
+    task::{
+        Pid,
+        Task, //
+    }, //
+};
+
+/// The thread that has this number in the caller's pid namespace. May sleep.
+///
+/// # Errors
+///
+/// `ESRCH` when there is none.
+pub fn thread_by_pid(pid: Pid) -> Result<ARef<Task>> {
+    task::by_pid(pid)
+}
+
+/// What an engine can be asked for with [`EngineRef::control`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// `UTRACE_STOP`: see [`EngineRef::stop`], which also gives the ticket.
+    Stop,
+    /// `UTRACE_INTERRUPT`: as [`Control::Report`], and a blocking system call is left for it.
+    Interrupt,
+    /// `UTRACE_REPORT`: run, but call [`Tracer::quiesce`] before user mode.
+    Report,
+    /// `UTRACE_RESUME`: run.
+    Resume,
+    /// `UTRACE_DETACH`: end the attachment.
+    Detach,
+}
+
+/// A stop asked for with [`EngineRef::stop`].
+pub struct StopRequest {
+    /// Resumes it, whether the thread has got there or not.
+    pub ticket: Ticket,
+    /// The thread is parked now, and stays so until the ticket is resumed. Otherwise it will park
+    /// when it is next about to enter user mode.
+    pub parked: bool,
+}
+
+/// A reference to an engine, attached or not. Does not keep it attached.
+#[derive(Clone)]
+pub struct EngineRef(Arc<object::Engine>);
+
+impl EngineRef {
+    pub(super) fn new(engine: Arc<object::Engine>) -> Self {
+        EngineRef(engine)
+    }
+
+    /// The thread, which the engine keeps a reference to.
+    pub fn thread(&self) -> &Task {
+        &self.0.utrace.task
+    }
+
+    /// A number that no other engine has had since the module was loaded.
+    pub fn serial(&self) -> u64 {
+        self.0.serial
+    }
+
+    /// Asks for something to happen: historic `utrace_control`. From any context, except
+    /// [`Control::Detach`], which is for contexts in which the tracer may be dropped.
+    ///
+    /// # Errors
+    ///
+    /// * `ESRCH`: the thread is dead, or the engine detached.
+    /// * `EINPROGRESS`: the thread has not stopped yet, but will ([`Control::Stop`]); a callback
+    ///   runs, and the engine is detached when it returns ([`Control::Detach`]).
+    /// * `EALREADY`: the death report runs; the engine is detached after it ([`Control::Detach`]).
+    /// * `EINVAL`: [`Control::Report`] on an engine without [`EventSet::QUIESCE`].
+    pub fn control(&self, action: Control) -> Result {
+        let action = match action {
+            Control::Stop => Resume::Stop,
+            Control::Interrupt => Resume::Interrupt,
+            Control::Report => Resume::Report,
+            Control::Resume => Resume::Resume,
+            Control::Detach => Resume::Detach,
+        };
+        control::control(&self.0, action)
+    }
+
+    /// Asks for a stop from outside, as `utrace_control(.., UTRACE_STOP)`. From any context.
+    ///
+    /// The stop is independent of those that callbacks make, and lasts until its ticket is
+    /// resumed, or [`EngineRef::resume`] is called. A second request before that is the same stop.
+    /// A thread that blocks in a system call gets there when the call ends;
+    /// [`Control::Interrupt`] makes it leave the call.
+    ///
+    /// # Errors
+    ///
+    /// `ESRCH`: the thread is dying or dead, or the engine detached.
+    pub fn stop(&self) -> Result<StopRequest> {
+        let asked = control::stop(&self.0)?;
+        Ok(StopRequest {
+            ticket: Ticket::new(&self.0, asked.ticket),
+            parked: asked.parked,
+        })
+    }
+
+    /// Releases whatever holds the thread for this engine, as `utrace_control(.., UTRACE_RESUME)`.
+    /// From any context, hard interrupts included; never sleeps.
+    ///
+    /// A stop in preparation is released too: the thread then does not park. Nothing is
+    /// remembered: with no stop there, nothing happens. Prefer [`Ticket::resume`], which cannot
+    /// hit another stop than the one that was meant.
+    ///
+    /// # Errors
+    ///
+    /// `ESRCH`: the thread is dying, or the engine detached.
+    pub fn resume(&self) -> Result<Found> {
+        Ok(control::resume(&self.0)?.into())
+    }
+
+    /// [`Ticket::resume`] by the ticket's number. From any context.
+    ///
+    /// # Errors
+    ///
+    /// `ESTALE`: that stop is over, or never was. `ESRCH`: as for [`EngineRef::resume`].
+    pub fn resume_number(&self, number: u64) -> Result<Found> {
+        Ok(control::resume_ticket(&self.0, Number::from_raw(number))?.into())
+    }
+
+    /// Changes the events that the engine wants: historic `utrace_set_events`. Never sleeps; not
+    /// from hard interrupts.
+    ///
+    /// # Errors
+    ///
+    /// * `EINVAL`: unknown events.
+    /// * `ESRCH`: the engine is detached, or it is too late to be spared the reap.
+    /// * `EALREADY`: the thread is dead, and it is too late to ask for, or to be spared, its death.
+    /// * `EINPROGRESS`: done, but a callback for an event that was removed may be running.
+    pub fn set_events(&self, events: EventSet) -> Result {
+        control::set_events(&self.0, events.bits())
+    }
+
+    /// Waits until no callback of the engine runs: historic `utrace_barrier`. Sleeps until then,
+    /// it does not poll. At once in the traced thread itself.
+    ///
+    /// # Errors
+    ///
+    /// `ERESTARTSYS`: a signal came first. `ESRCH`: the engine is detached, and done with.
+    pub fn barrier(&self) -> Result {
+        control::barrier(&self.0)
+    }
+}
+
+/// How [`Engine::attach_with`] looks at engines that the thread has already. The historic flags.
+#[derive(Clone, Copy, Default)]
+pub struct AttachOptions {
+    /// `UTRACE_ATTACH_EXCLUSIVE`: fail if an engine matches; with neither of the following, any.
+    pub exclusive: bool,
+    /// `UTRACE_ATTACH_MATCH_OPS`: only an engine of the same tracer type matches.
+    pub match_ops: bool,
+    /// `UTRACE_ATTACH_MATCH_DATA`: only an engine of the same tracer value matches.
+    pub match_data: bool,
+}
+
+impl AttachOptions {
+    fn what<T: Tracer>(self, tracer: &Arc<T>) -> Match {
+        Match {
+            ops: self.match_ops.then(type_text::<T>),
+            data: self.match_data.then(|| Arc::as_ptr(tracer) as usize),
+        }
+    }
+}
+
+/// An attached engine. Dropping it detaches, and returns when no callback runs any more (unless it
+/// is dropped by a callback of that very engine: then when that returns).
+///
+/// May be dropped only where sleeping is allowed. A module's engines are detached in any case
+/// before its code goes, even those it has let go of with [`Engine::release`].
+pub struct Engine<T: Tracer> {
+    engine: EngineRef,
+    owned: bool,
+    _tracer: PhantomData<Arc<T>>,
+}
+
+impl<T: Tracer> Engine<T> {
+    /// Attaches `tracer` to `thread`, for all events whose callbacks it implements. Historic
+    /// `utrace_attach_task` with `UTRACE_ATTACH_CREATE`. May sleep. Always possible for the
+    /// current thread, and for [`CloneReport::child`](super::CloneReport::child).
+    ///
+    /// An engine attached during an event is first called at the next one.
+    ///
+    /// # Errors
+    ///
+    /// * `EPERM`: a kernel thread.
+    /// * `ESRCH`: the thread is being released.
+    /// * `ENOMEM`.
+    pub fn attach(thread: &Task, tracer: Arc<T>) -> Result<Self> {
+        Self::new(thread, tracer, implemented::<T>(), None)
+    }
+
+    /// As [`Engine::attach`], for `events` only, and with an eye on other engines.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::attach`], and `EEXIST`: there is a matching engine, and
+    /// [`AttachOptions::exclusive`] is set.
+    pub fn attach_with(
+        thread: &Task,
+        tracer: Arc<T>,
+        events: EventSet,
+        options: AttachOptions,
+    ) -> Result<Self> {
+        let exclusive = options.exclusive.then(|| options.what(&tracer));
+        Self::new(thread, tracer, events, exclusive)
+    }
+
+    fn new(
+        thread: &Task,
+        tracer: Arc<T>,
+        events: EventSet,
+        exclusive: Option<Match>,
+    ) -> Result<Self> {
+        let shell = KBox::new(Shell(tracer), GFP_KERNEL)?;
+        let engine = attach::attach(thread, shell, events.bits(), exclusive)?;
+        Ok(Engine {
+            engine: EngineRef::new(engine),
+            owned: true,
+            _tracer: PhantomData,
+        })
+    }
+
+    /// Finds the first engine of `thread` that matches: historic `utrace_attach_task` without
+    /// `UTRACE_ATTACH_CREATE`. Never sleeps.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT`: there is none.
+    pub fn find(thread: &Task, tracer: &Arc<T>, options: AttachOptions) -> Result<EngineRef> {
+        Ok(EngineRef::new(attach::find(thread, options.what(tracer))?))
+    }
+
+    /// Lets the engine live as long as its thread, or as the module that implements it.
+    pub fn release(mut self) -> EngineRef {
+        self.owned = false;
+        self.engine.clone()
+    }
+}
+
+impl<T: Tracer> Deref for Engine<T> {
+    type Target = EngineRef;
+
+    fn deref(&self) -> &EngineRef {
+        &self.engine
+    }
+}
+
+impl<T: Tracer> Drop for Engine<T> {
+    fn drop(&mut self) {
+        if !self.owned {
+            return;
+        }
+        let engine = &self.engine.0;
+        attach::detach(engine);
+        if !(task::is_current(&engine.utrace.task) && engine.life.is_in_callback()) {
+            attach::wait(engine, false);
+        }
+    }
+}

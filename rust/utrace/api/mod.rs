@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The safe API for modules in Rust.
+//!
+//! * [`tracer`]: the trait that an engine's owner implements, and what callbacks return.
+//! * [`report`]: what callbacks are given.
+//! * [`handle`]: engines as their owners hold them.
+//! * [`ticket`]: the stops that callbacks make, and how they are resumed.
+//! * [`events`]: sets of events.
+//! * [`shell`]: how a tracer of any type is called by the non-generic part in `utrace.ko`.
+
+pub mod events;
+pub mod handle;
+pub mod report;
+mod shell;
+pub mod ticket;
+pub mod tracer;
+
+pub use crate::sys::kthread::{
+    Body,
+    Kthread, //
+};
+#[cfg(utrace_test)]
+pub use crate::testing;
+pub use events::EventSet;
+pub use handle::{
+    thread_by_pid,
+    AttachOptions,
+    Control,
+    Engine,
+    EngineRef,
+    StopRequest, //
+};
+pub use report::{
+    CloneReport,
+    DeathReport,
+    ExecReport,
+    ExitReport,
+    QuiesceReport,
+    ReapReport,
+    SyscallEntryReport,
+    SyscallExitReport, //
+};
+pub use ticket::{
+    Found,
+    Ticket, //
+};
+pub use tracer::{
+    Action,
+    DeathAction,
+    SyscallAction,
+    Tracer, //
+};

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What callbacks are given.
+//!
+//! A report cannot outlive its callback, and only its callback's thread can hold it: so it proves
+//! that the thread is the current one, and stopped in a known place.
+
+use super::{
+    events::EventSet,
+    handle::EngineRef,
+    ticket::Ticket, //
+};
+use crate::{
+    core::{
+        event::Event,
+        stop::Number, //
+    },
+    engine::object::Engine,
+    sys::{
+        syscall::Regs,
+        task, //
+    }, //
+};
+use core::marker::PhantomData;
+use kernel::{
+    prelude::*,
+    sync::Arc,
+    task::Task,
+    types::NotThreadSafe, //
+};
+
+/// What all reports share.
+pub(super) struct Common<'a> {
+    pub(super) engine: &'a Arc<Engine>,
+    pub(super) ticket: Number,
+    pub(super) _not_send: PhantomData<NotThreadSafe>,
+}
+
+macro_rules! common {
+    ($name:ident) => {
+        impl<'a> $name<'a> {
+            /// The engine that is called. To keep it, and control it from elsewhere.
+            pub fn engine(&self) -> EngineRef {
+                EngineRef::new(self.common.engine.clone())
+            }
+
+            /// The traced thread.
+            pub fn thread(&self) -> &Task {
+                &self.common.engine.utrace.task
+            }
+        }
+    };
+}
+
+macro_rules! stoppable {
+    ($name:ident) => {
+        common!($name);
+
+        impl<'a> $name<'a> {
+            /// The ticket of the stop that this callback makes if it returns
+            /// [`Action::Stop`](super::Action::Stop). Valid already; over when the callback returns
+            /// anything else.
+            pub fn ticket(&self) -> Ticket {
+                Ticket::new(self.common.engine, self.common.ticket)
+            }
+        }
+    };
+}
+
+/// For [`Tracer::quiesce`](super::Tracer::quiesce).
+pub struct QuiesceReport<'a> {
+    pub(super) common: Common<'a>,
+    pub(super) event: Option<Event>,
+}
+stoppable!(QuiesceReport);
+
+impl QuiesceReport<'_> {
+    /// The event that is about to be reported, if any. Without one the thread is about to enter
+    /// user mode.
+    pub fn event(&self) -> Option<EventSet> {
+        self.event.map(|event| EventSet::from_bits(event.bit()))
+    }
+}
+
+/// For [`Tracer::syscall_entry`](super::Tracer::syscall_entry).
+pub struct SyscallEntryReport<'a> {
+    pub(super) common: Common<'a>,
+    pub(super) regs: Regs<'a>,
+    pub(super) aborted: bool,
+    pub(super) resumed: bool,
+}
+stoppable!(SyscallEntryReport);
+
+impl SyscallEntryReport<'_> {
+    /// The number of the call, as engines called before may have changed it. x32 calls carry their
+    /// bit.
+    pub fn nr(&self) -> i32 {
+        self.regs.nr() as i32
+    }
+
+    /// Changes the number. The kernel makes the new call, and later engines see it.
+    pub fn set_nr(&mut self, nr: i32) {
+        self.regs.set_nr(nr as c_long);
+    }
+
+    /// The six arguments. Those of a 32-bit call are zero-extended.
+    pub fn args(&self) -> [usize; 6] {
+        self.regs.args().map(|arg| arg as usize)
+    }
+
+    /// Changes the arguments.
+    pub fn set_args(&mut self, args: [usize; 6]) {
+        self.regs.set_args(&args.map(|arg| arg as c_ulong));
+    }
+
+    /// The result of the call if it is aborted: a value, or a negative errno.
+    pub fn set_result(&mut self, result: isize) {
+        self.regs.set_result(result as c_long);
+    }
+
+    /// The `AUDIT_ARCH_*` number of the call's convention: tells 32-bit calls from 64-bit ones.
+    pub fn arch(&self) -> u32 {
+        self.regs.arch()
+    }
+
+    /// The instruction pointer: just behind the system call instruction.
+    pub fn ip(&self) -> usize {
+        self.regs.ip() as usize
+    }
+
+    /// The stack pointer.
+    pub fn sp(&self) -> usize {
+        self.regs.sp() as usize
+    }
+
+    /// An engine that was called before this one has aborted the call.
+    pub fn is_aborted(&self) -> bool {
+        self.aborted
+    }
+
+    /// `UTRACE_SYSCALL_RESUMED`: the entry is reported again, because somebody asked for a report
+    /// when the thread was resumed here.
+    pub fn is_resumed(&self) -> bool {
+        self.resumed
+    }
+}
+
+/// For [`Tracer::syscall_exit`](super::Tracer::syscall_exit).
+pub struct SyscallExitReport<'a> {
+    pub(super) common: Common<'a>,
+    pub(super) regs: Regs<'a>,
+}
+stoppable!(SyscallExitReport);
+
+impl SyscallExitReport<'_> {
+    /// The number with which the call was made; -1 if it was aborted.
+    pub fn nr(&self) -> i32 {
+        self.regs.nr() as i32
+    }
+
+    /// The result: a value, or a negative errno (the kernel's own restart codes included).
+    pub fn result(&self) -> isize {
+        self.regs.result() as isize
+    }
+
+    /// Changes the result.
+    pub fn set_result(&mut self, result: isize) {
+        self.regs.set_result(result as c_long);
+    }
+
+    /// See [`SyscallEntryReport::arch`].
+    pub fn arch(&self) -> u32 {
+        self.regs.arch()
+    }
+}
+
+/// For [`Tracer::clone`](super::Tracer::clone).
+pub struct CloneReport<'a> {
+    pub(super) common: Common<'a>,
+    pub(super) child: &'a Task,
+    pub(super) flags: u64,
+}
+stoppable!(CloneReport);
+
+impl CloneReport<'_> {
+    /// The new thread. It does not run before all callbacks have returned: what attaches to it now
+    /// sees it from its first instruction, and [`EngineRef::stop`] keeps it from that one.
+    pub fn child(&self) -> &Task {
+        self.child
+    }
+
+    /// The `CLONE_*` flags.
+    pub fn flags(&self) -> u64 {
+        self.flags
+    }
+}
+
+/// For [`Tracer::exec`](super::Tracer::exec).
+pub struct ExecReport<'a> {
+    pub(super) common: Common<'a>,
+    pub(super) regs: Regs<'a>,
+}
+stoppable!(ExecReport);
+
+impl ExecReport<'_> {
+    /// The entry point of the program, or of its loader.
+    pub fn ip(&self) -> usize {
+        self.regs.ip() as usize
+    }
+
+    /// The new stack pointer.
+    pub fn sp(&self) -> usize {
+        self.regs.sp() as usize
+    }
+}
+
+/// For [`Tracer::exit`](super::Tracer::exit).
+pub struct ExitReport<'a> {
+    pub(super) common: Common<'a>,
+    pub(super) code: &'a mut c_long,
+}
+stoppable!(ExitReport);
+
+impl ExitReport<'_> {
+    /// The exit code in the form of `wait(2)`: status in bits 8 to 15, signal in the low seven.
+    pub fn code(&self) -> i32 {
+        *self.code as i32
+    }
+}
+
+/// For [`Tracer::death`](super::Tracer::death).
+pub struct DeathReport<'a> {
+    pub(super) common: Common<'a>,
+    pub(super) group_dead: bool,
+}
+common!(DeathReport);
+
+impl DeathReport<'_> {
+    /// This was the last thread of its process.
+    pub fn group_dead(&self) -> bool {
+        self.group_dead
+    }
+}
+
+/// For [`Tracer::reap`](super::Tracer::reap). The thread is not the current one.
+pub struct ReapReport<'a> {
+    pub(super) common: Common<'a>,
+    pub(super) task: &'a Task,
+}
+common!(ReapReport);
+
+impl ReapReport<'_> {
+    /// Whether the reaper is the dying thread itself, as when nobody waits for it.
+    pub fn is_self_reaped(&self) -> bool {
+        task::is_current(self.task)
+    }
+}

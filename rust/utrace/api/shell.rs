@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How the non-generic part in `utrace.ko` calls a tracer of any type. This is all that is
+//! compiled into a module that implements [`Tracer`].
+
+use super::{
+    events::EventSet,
+    report::*,
+    tracer::{
+        Action,
+        DeathAction,
+        Tracer, //
+    }, //
+};
+use crate::{
+    core::{
+        action::{
+            Resume,
+            Syscall, //
+        },
+        stop::Number, //
+    },
+    engine::{
+        object::Engine,
+        payload::{
+            Callbacks,
+            Verdict, //
+        },
+        report::Data, //
+    }, //
+};
+use core::marker::PhantomData;
+use kernel::sync::{
+    Arc,
+    ArcBorrow, //
+};
+
+/// A tracer in its engine.
+pub(super) struct Shell<T: Tracer>(pub(super) Arc<T>);
+
+impl From<Action> for Verdict {
+    fn from(action: Action) -> Verdict {
+        Verdict {
+            resume: match action {
+                Action::Stop => Resume::Stop,
+                Action::Interrupt => Resume::Interrupt,
+                Action::Report => Resume::Report,
+                Action::Resume => Resume::Resume,
+                Action::Detach => Resume::Detach,
+            },
+            syscall: Syscall::Run,
+        }
+    }
+}
+
+/// The events whose callbacks `T` implements.
+pub(super) const fn implemented<T: Tracer>() -> EventSet {
+    EventSet::NONE
+        .with(EventSet::QUIESCE, T::HAS_QUIESCE)
+        .with(EventSet::SYSCALL_ENTRY, T::HAS_SYSCALL_ENTRY)
+        .with(EventSet::SYSCALL_EXIT, T::HAS_SYSCALL_EXIT)
+        .with(EventSet::CLONE, T::HAS_CLONE)
+        .with(EventSet::EXEC, T::HAS_EXEC)
+        .with(EventSet::EXIT, T::HAS_EXIT)
+        .with(EventSet::DEATH, T::HAS_DEATH)
+        .with(EventSet::REAP, T::HAS_REAP)
+}
+
+/// Stands for the type `T`.
+pub(super) fn type_text<T: Tracer>() -> usize {
+    <Shell<T> as Callbacks>::call as usize
+}
+
+impl<T: Tracer> Callbacks for Shell<T> {
+    fn text(&self) -> usize {
+        type_text::<T>()
+    }
+
+    fn identity(&self) -> (usize, usize) {
+        (type_text::<T>(), Arc::as_ptr(&self.0) as usize)
+    }
+
+    fn call(&self, engine: &Arc<Engine>, ticket: Number, data: &mut Data<'_, '_>) -> Verdict {
+        let this: ArcBorrow<'_, T> = self.0.as_arc_borrow();
+        let common = Common {
+            engine,
+            ticket,
+            _not_send: PhantomData,
+        };
+        match data {
+            Data::Quiesce { event } if T::HAS_QUIESCE => T::quiesce(
+                this,
+                &mut QuiesceReport {
+                    common,
+                    event: *event,
+                },
+            )
+            .into(),
+            Data::SyscallEntry {
+                regs,
+                aborted,
+                resumed,
+            } if T::HAS_SYSCALL_ENTRY => {
+                let mut report = SyscallEntryReport {
+                    common,
+                    regs: regs.reborrow(),
+                    aborted: *aborted,
+                    resumed: *resumed,
+                };
+                let answer = T::syscall_entry(this, &mut report);
+                let mut verdict = Verdict::from(answer.action);
+                if answer.abort {
+                    verdict.syscall = Syscall::Abort;
+                }
+                verdict
+            }
+            Data::SyscallExit { regs } if T::HAS_SYSCALL_EXIT => T::syscall_exit(
+                this,
+                &mut SyscallExitReport {
+                    common,
+                    regs: regs.reborrow(),
+                },
+            )
+            .into(),
+            Data::Clone { child, flags } if T::HAS_CLONE => T::clone(
+                this,
+                &mut CloneReport {
+                    common,
+                    child,
+                    flags: *flags,
+                },
+            )
+            .into(),
+            Data::Exec { regs } if T::HAS_EXEC => T::exec(
+                this,
+                &mut ExecReport {
+                    common,
+                    regs: regs.reborrow(),
+                },
+            )
+            .into(),
+            Data::Exit { code } if T::HAS_EXIT => {
+                T::exit(this, &mut ExitReport { common, code }).into()
+            }
+            Data::Death { group_dead } if T::HAS_DEATH => {
+                let mut report = DeathReport {
+                    common,
+                    group_dead: *group_dead,
+                };
+                match T::death(this, &mut report) {
+                    DeathAction::Keep => Verdict::RESUME,
+                    DeathAction::Detach => Action::Detach.into(),
+                }
+            }
+            Data::Reap { task } if T::HAS_REAP => {
+                T::reap(this, &mut ReapReport { common, task });
+                Verdict::RESUME
+            }
+            // An event that was set in the mask although there is no callback for it.
+            _ => Verdict::RESUME,
+        }
+    }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What engines want to happen next, and how their wishes are merged.
+
+/// What an engine wants of its thread: returned from a callback, or asked for with
+/// `utrace_control`. The numbers are those of the historic `enum utrace_resume_action`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Resume {
+    /// Stay stopped until released.
+    Stop = 0,
+    /// Report again before user mode, leaving a blocking system call for it.
+    Interrupt = 1,
+    /// Report again before user mode.
+    Report = 2,
+    /// Run.
+    Resume = 5,
+    /// End the attachment.
+    Detach = 6,
+}
+
+/// What is to be done with a system call. Any engine's Abort aborts, whoever is called later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Syscall {
+    /// Make the call.
+    Run,
+    /// Skip it.
+    Abort,
+}
+
+impl Syscall {
+    pub(crate) fn merge(self, other: Syscall) -> Syscall {
+        match (self, other) {
+            (Syscall::Run, Syscall::Run) => Syscall::Run,
+            _ => Syscall::Abort,
+        }
+    }
+}
+
+/// The reports that a thread owes before it enters user mode, as bits of one word.
+pub(crate) mod pending {
+    use super::Resume;
+
+    /// A round of QUIESCE callbacks.
+    pub(crate) const REPORT: u32 = 1;
+    /// The same, and at once.
+    pub(crate) const INTERRUPT: u32 = 2;
+
+    /// What `wish` adds.
+    pub(crate) const fn of(wish: Resume) -> u32 {
+        match wish {
+            Resume::Interrupt => INTERRUPT | REPORT,
+            Resume::Report => REPORT,
+            _ => 0,
+        }
+    }
+}

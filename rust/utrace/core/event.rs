@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Events and sets of events. The bits are those of the historic `enum utrace_events`.
+
+/// What can happen to a thread and be reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Event {
+    /// About to enter user mode, or about to report another event.
+    Quiesce = 0,
+    /// The thread's parent, or whoever else, has let go of it.
+    Reap = 1,
+    /// A new thread or process has been made and does not run yet.
+    Clone = 2,
+    /// A new program has been loaded.
+    Exec = 3,
+    /// The thread begins to exit; its state is intact.
+    Exit = 4,
+    /// The thread is dead.
+    Death = 5,
+    /// Before a system call.
+    SyscallEntry = 6,
+    /// After a system call.
+    SyscallExit = 7,
+}
+
+impl Event {
+    pub(crate) const fn bit(self) -> u32 {
+        1 << self as u32
+    }
+
+    /// Whether a Stop returned from the event's callback is honoured at once, before the next
+    /// engine is called.
+    pub(crate) const fn stops_in_place(self) -> bool {
+        matches!(
+            self,
+            Event::Quiesce | Event::Exec | Event::Exit | Event::SyscallEntry | Event::SyscallExit
+        )
+    }
+
+    /// Whether the engines are called last attached first.
+    pub(crate) const fn is_reverse(self) -> bool {
+        matches!(self, Event::SyscallEntry)
+    }
+}
+
+/// The events for which a thread needs its system calls reported.
+pub(crate) const SYSCALLS: u32 = Event::SyscallEntry.bit() | Event::SyscallExit.bit();
+
+/// The events that end with the thread, and so have rules of their own in `utrace_set_events`.
+pub(crate) const DEATHS: u32 = Event::Death.bit() | Event::Quiesce.bit();
+
+/// All events that are reported today.
+pub(crate) const ALL: u32 = (1 << 8) - 1;

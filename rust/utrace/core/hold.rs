@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What keeps a thread parked, and the one function in which it parks.
+//!
+//! A thread parks for the stop word of one engine's report, and for every stop that was asked for
+//! from outside (`utrace_control(.., UTRACE_STOP)`). Engines come one after the other: the thread
+//! runs on when the report's stop is released and nobody asks.
+//!
+//! One small lock per thread, taken with interrupts off, covers three things: the final check with
+//! the store of the sleeping state, the wake-up, and the count of asks. Three rules follow:
+//!
+//! * no release falls between the check and the sleep;
+//! * a wake-up reaches the thread only while it is parked *here*, never in another sleep (a late
+//!   one would break a ptrace stop, which does not loop);
+//! * who asks for a stop while the thread is parked is told so and finds it parked until released.
+
+use super::super::place::AtomicU64;
+use super::stop::{
+    Check,
+    Found,
+    Number,
+    ReleaseError,
+    StopWord, //
+};
+
+/// What the lock of a thread guards.
+pub(crate) struct Hold {
+    /// The thread sleeps in [`park`], or is about to, having found something that holds it.
+    parked: bool,
+    /// How many engines ask for a stop from outside.
+    asks: u32,
+    /// The thread was killed: nothing parks it any more, and nothing is left to resume.
+    killed: bool,
+}
+
+impl Hold {
+    pub(crate) const fn new() -> Self {
+        Hold {
+            parked: false,
+            asks: 0,
+            killed: false,
+        }
+    }
+
+    pub(crate) fn is_asked(&self) -> bool {
+        self.asks != 0
+    }
+}
+
+/// The stop that one engine asks for from outside. Changed only under the thread's lock.
+///
+/// A word of its own, because it has another owner than the report's: a release of the stop that a
+/// callback made must not let go the stop that somebody else just asked for.
+pub(crate) struct Ask {
+    /// The number (odd), and in the lowest bit whether the stop is held.
+    word: AtomicU64,
+}
+
+impl Ask {
+    pub(crate) fn new() -> Self {
+        Ask {
+            word: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether the stop is asked for and not released. Exact under the lock, a hint without.
+    pub(crate) fn is_held(&self) -> bool {
+        self.word.load() & 1 == 1
+    }
+
+    fn number(&self) -> u64 {
+        self.word.load() >> 1
+    }
+
+    fn set(&self, number: u64, held: bool) {
+        self.word.store(number << 1 | u64::from(held));
+    }
+}
+
+/// What the protocol needs of a thread: its lock, its sleep and its wake-up.
+pub(crate) trait Site {
+    /// Proves that the lock is held, and gives what it guards.
+    type Guard<'a>: core::ops::DerefMut<Target = Hold>
+    where
+        Self: 'a;
+
+    /// Takes the lock, interrupts off.
+    fn lock(&self) -> Self::Guard<'_>;
+
+    /// Sets the sleeping state of the current thread.
+    fn set_parked_state(&self, guard: &mut Self::Guard<'_>);
+
+    /// Sleeps until a wake-up or a fatal signal, unless one came since the state was set.
+    fn sleep(&self);
+
+    /// Sets the current thread running again.
+    fn set_running_state(&self);
+
+    /// Wakes the thread. Called only with the lock held and while it is parked.
+    fn wake(&self, guard: &mut Self::Guard<'_>);
+
+    /// Whether a fatal signal is pending for the current thread.
+    fn fatal_signal_pending(&self) -> bool;
+
+    /// Test builds switch the final check off, to show what it is for.
+    #[cfg(utrace_test)]
+    fn final_check(&self) -> bool {
+        true
+    }
+}
+
+/// How a park ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parked {
+    /// Everything that held the thread has been released. Says whether it slept at all.
+    Released {
+        /// Whether the thread ever was parked.
+        slept: bool,
+    },
+    /// The thread was killed; it must run no user code.
+    Killed,
+}
+
+/// Parks the current thread until nothing holds it: the stop of `word`, if any, and every ask.
+///
+/// By the thread itself, in a context that may sleep. This is the only place where a thread stops.
+pub(crate) fn park<S: Site>(site: &S, word: Option<&StopWord>) -> Parked {
+    let mut slept = false;
+    let outcome = loop {
+        let mut guard = site.lock();
+        if guard.killed || site.fatal_signal_pending() {
+            guard.killed = true;
+            guard.parked = false;
+            // Closed under the lock: no later release finds it parked and wakes the thread
+            // somewhere else.
+            if let Some(word) = word {
+                word.close();
+            }
+            break Parked::Killed;
+        }
+        // The final check: last of all, the state set and the word parked in the same critical
+        // section as every wake-up.
+        let word_holds = word.is_some_and(|word| check(site, word) == Check::Hold);
+        if !word_holds && !guard.is_asked() {
+            guard.parked = false;
+            break Parked::Released { slept };
+        }
+        guard.parked = true;
+        site.set_parked_state(&mut guard);
+        drop(guard);
+        slept = true;
+        site.sleep();
+    };
+    site.set_running_state();
+    if let Some(word) = word {
+        word.settle();
+    }
+    outcome
+}
+
+#[cfg(not(utrace_test))]
+fn check<S: Site>(_site: &S, word: &StopWord) -> Check {
+    word.park()
+}
+
+#[cfg(utrace_test)]
+fn check<S: Site>(site: &S, word: &StopWord) -> Check {
+    if site.final_check() {
+        word.park()
+    } else if word.is_parked() {
+        // Once asleep, the old code did see a release.
+        word.park()
+    } else {
+        word.park_blindly()
+    }
+}
+
+/// Releases the stop of a report. From any context, hard interrupts included; never sleeps.
+pub(crate) fn release<S: Site>(
+    site: &S,
+    word: &StopWord,
+    ticket: Option<Number>,
+) -> Result<Found, ReleaseError> {
+    let found = word.release(ticket);
+    match found {
+        // Not parked, and it will not park: nothing to wake.
+        Ok(Found::Prepared) => {}
+        Ok(Found::Parked) => {
+            let mut guard = site.lock();
+            if guard.parked {
+                site.wake(&mut guard);
+            }
+        }
+        // Tell a stop that is over from a thread that is.
+        Ok(Found::Nothing) | Err(_) => {
+            if site.lock().killed {
+                return Err(ReleaseError::Gone);
+            }
+        }
+    }
+    found
+}
+
+/// Closes the stop word of a report, and lets the thread go if it is parked there.
+pub(crate) fn close<S: Site>(site: &S, word: &StopWord) {
+    let mut guard = site.lock();
+    word.close();
+    if guard.parked {
+        site.wake(&mut guard);
+    }
+}
+
+/// Asks for a stop from outside. Gives its number, and whether the thread is parked already: if
+/// so, it stays until this ask is released. An ask that is held already is the same ask.
+pub(crate) fn ask<S: Site>(site: &S, ask: &Ask) -> Result<(Number, bool), ReleaseError> {
+    let mut guard = site.lock();
+    if guard.killed {
+        return Err(ReleaseError::Gone);
+    }
+    if !ask.is_held() {
+        // From 0 to 1, then odd numbers: even ones are the reports'.
+        let last = ask.number();
+        ask.set(last + 1 + last % 2, true);
+        guard.asks += 1;
+    }
+    Ok((Number::from_raw(ask.number()), guard.parked))
+}
+
+/// Releases the stop asked for from outside, and wakes the thread when it was the last. From any
+/// context.
+pub(crate) fn release_ask<S: Site>(
+    site: &S,
+    ask: &Ask,
+    ticket: Option<Number>,
+) -> Result<Found, ReleaseError> {
+    let mut guard = site.lock();
+    if guard.killed {
+        return Err(ReleaseError::Gone);
+    }
+    if !ask.is_held() || ticket.is_some_and(|n| n.raw() != ask.number()) {
+        return match ticket {
+            Some(_) => Err(ReleaseError::Stale),
+            None => Ok(Found::Nothing),
+        };
+    }
+    ask.set(ask.number(), false);
+    guard.asks -= 1;
+    if !guard.parked {
+        return Ok(Found::Prepared);
+    }
+    if guard.asks == 0 {
+        site.wake(&mut guard);
+    }
+    Ok(Found::Parked)
+}
+
+/// Marks the thread as killed, and wakes it: no park holds it from now on.
+pub(crate) fn kill<S: Site>(site: &S) {
+    let mut guard = site.lock();
+    guard.killed = true;
+    if guard.parked {
+        site.wake(&mut guard);
+    }
+}

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Attaching, finding and ending engines.
+
+use super::{
+    events::Events,
+    global::{
+        self,
+        Slot, //
+    },
+    object::Engine,
+    payload::{
+        Callbacks,
+        Payload, //
+    },
+    thread::{
+        Engines,
+        List,
+        Utrace, //
+    }, //
+};
+use crate::{
+    core::{
+        hold,
+        life::Detach, //
+    },
+    sys::task::{
+        self,
+        smp_mb, //
+    },
+    tracehook::syscall_bit, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        Arc,
+        UniqueArc, //
+    },
+    task::Task, //
+};
+
+/// Which engine of a thread is meant.
+#[derive(Clone, Copy)]
+pub(crate) struct Match {
+    /// Compare the tracer's type with this.
+    pub(crate) ops: Option<usize>,
+    /// Compare the address of the tracer's value with this.
+    pub(crate) data: Option<usize>,
+}
+
+impl Match {
+    fn fits(&self, engine: &Engine) -> bool {
+        !engine.life.is_detached()
+            && self.ops.map_or(true, |ops| ops == engine.identity.0)
+            && self.data.map_or(true, |data| data == engine.identity.1)
+    }
+}
+
+fn find_in(list: &List, which: Match) -> Option<Arc<Engine>> {
+    let engines = list.engines.as_ref()?;
+    engines.0.iter().find(|engine| which.fits(engine)).cloned()
+}
+
+/// The first engine of `task` that matches. `ENOENT` when there is none.
+pub(crate) fn find(task: &Task, which: Match) -> Result<Arc<Engine>> {
+    let utrace = global::get().lookup(task).ok_or(ENOENT)?;
+    let list = utrace.list.lock();
+    find_in(&list, which).ok_or(ENOENT)
+}
+
+/// Attaches a new engine to `task`. With `exclusive`, only if no engine matches.
+///
+/// May sleep. `EPERM` for kernel threads, `EEXIST`, `ENOMEM`, `ESRCH` when the thread is gone.
+pub(crate) fn attach(
+    task: &Task,
+    callbacks: KBox<dyn Callbacks>,
+    events: u32,
+    exclusive: Option<Match>,
+) -> Result<Arc<Engine>> {
+    if task::is_kernel(task) {
+        return Err(EPERM);
+    }
+    crate::testing::allocation()?;
+    let state = global::get();
+    let owner = state.owner_of.owner(callbacks.text());
+    let identity = callbacks.identity();
+    let mut callbacks = Some(callbacks);
+    let slot = Slot::new()?;
+    let (engine, created) = loop {
+        let (utrace, created) = find_or_make(task)?;
+        let engine = match callbacks.take() {
+            Some(callbacks) => Engine::new(
+                utrace.clone(),
+                state.next_serial(),
+                owner,
+                identity,
+                events,
+                Payload::new(callbacks),
+            ),
+            None => Err(EINVAL),
+        };
+        let engine = engine.inspect_err(|_| discard(&utrace, created))?;
+        match add(&utrace, &engine, exclusive) {
+            Ok(true) => break (engine, created),
+            // The structure was on its way out; make another.
+            // SAFETY: Nobody but us knows the engine.
+            Ok(false) => callbacks = unsafe { engine.payload.take() },
+            Err(err) => {
+                discard(&utrace, created);
+                return Err(err);
+            }
+        }
+    };
+    state.register(slot, &engine);
+    settle_with_death(&engine, created)?;
+    update_wants(&engine.utrace);
+    Ok(engine)
+}
+
+/// The structure of `task`; says whether it is new.
+fn find_or_make(task: &Task) -> Result<(Arc<Utrace>, bool)> {
+    let table = &global::get().table;
+    loop {
+        if let Some(utrace) = table.lookup(task) {
+            return Ok((utrace, false));
+        }
+        let utrace = Utrace::new(task)?;
+        match table.insert(utrace.clone()) {
+            Ok(()) => return Ok((utrace, true)),
+            Err(err) if err == EEXIST => {}
+            Err(err) => return Err(err),
+        }
+    }
+}
+
+/// Takes a structure out of the table again, if it is ours and nobody has attached meanwhile.
+fn discard(utrace: &Arc<Utrace>, created: bool) {
+    if !created {
+        return;
+    }
+    let mut list = utrace.list.lock();
+    if list.attached == 0 && !list.closed {
+        list.closed = true;
+        global::get().table.remove(utrace);
+    }
+}
+
+/// Puts the engine at the end of the list. `Ok(false)`: the structure is closed.
+fn add(utrace: &Utrace, engine: &Arc<Engine>, exclusive: Option<Match>) -> Result<bool> {
+    let count = |list: &List| list.engines.as_ref().map_or(0, |engines| engines.0.len());
+    loop {
+        // Memory first, then the lock; again if the list has grown meanwhile.
+        let room = count(&utrace.list.lock()) + 1;
+        let mut all = UniqueArc::new(Engines(KVec::with_capacity(room, GFP_KERNEL)?), GFP_KERNEL)?;
+        let mut list = utrace.list.lock();
+        if list.closed {
+            return Ok(false);
+        }
+        if exclusive.is_some_and(|which| find_in(&list, which).is_some()) {
+            return Err(EEXIST);
+        }
+        if count(&list) >= room {
+            continue;
+        }
+        let old = list.engines.iter().flat_map(|engines| engines.0.iter());
+        for engine in old.filter(|engine| !engine.life.is_detached()) {
+            // Within the capacity, so it cannot fail.
+            let _ = all.0.push_within_capacity(engine.clone());
+        }
+        let _ = all.0.push_within_capacity(engine.clone());
+        let before = list.engines.replace(all.into());
+        list.attached += 1;
+        drop(list);
+        drop(before);
+        return Ok(true);
+    }
+}
+
+/// Sorts out an attach to a thread that is dying or dead, whose hooks may have passed before the
+/// structure was in the table. Each end is claimed by one party: the hook, or us.
+fn settle_with_death(engine: &Arc<Engine>, created: bool) -> Result {
+    if !created {
+        return Ok(());
+    }
+    let utrace = &engine.utrace;
+    // The structure is in the table: pairs with the barrier in the hooks' look-up after the
+    // thread's state has changed.
+    smp_mb();
+    if !task::is_dead(&utrace.task) {
+        return Ok(());
+    }
+    if utrace.life.begin_death() {
+        hold::kill(&**utrace);
+        if utrace.life.end_death() {
+            super::report::reap(utrace);
+        }
+    }
+    if task::is_claimed(&utrace.task) {
+        // Whether the reap hook has passed nobody can say: nothing will be reported.
+        utrace.life.reap();
+        detach_and_wait(engine);
+        return Err(ESRCH);
+    }
+    Ok(())
+}
+
+/// Recomputes which events the thread's engines want, and whether its system calls come to us.
+pub(crate) fn update_wants(utrace: &Utrace) {
+    let list = utrace.list.lock();
+    let engines = list.engines.iter().flat_map(|engines| engines.0.iter());
+    let wants = engines.fold(0, |wants, engine| wants | engine.events());
+    utrace.set_wants(wants);
+    syscall_bit::update::<Events>(&utrace.task);
+}
+
+/// Ends the attachment. What follows depends on what is going on; [`Detach::InProgress`] means that
+/// the callback that runs cleans up when it returns.
+pub(crate) fn detach(engine: &Arc<Engine>) -> Detach {
+    let outcome = engine.life.detach();
+    if outcome == Detach::CleanUp {
+        clean_up(engine);
+    }
+    outcome
+}
+
+/// Ends the attachment, and returns when no callback runs and the tracer has been let go. May
+/// sleep. Not from a callback of this engine: there, the cleaning up follows the callback.
+pub(crate) fn detach_and_wait(engine: &Arc<Engine>) {
+    detach(engine);
+    wait(engine, false);
+}
+
+/// Waits until no callback of the engine runs and, if it is detached, until it is cleaned up.
+/// Gives `false` when a signal came first, which ends the wait only if `interruptible`.
+pub(crate) fn wait(engine: &Engine, interruptible: bool) -> bool {
+    let utrace = &engine.utrace;
+    let mut list = utrace.list.lock();
+    while engine.life.must_wait() {
+        if !interruptible {
+            utrace.settled.wait(&mut list);
+        } else if utrace.settled.wait_interruptible(&mut list) {
+            return !engine.life.must_wait();
+        }
+    }
+    true
+}
+
+/// Wakes who waits in [`wait`].
+pub(crate) fn notify_waiters(utrace: &Utrace) {
+    let _list = utrace.list.lock();
+    utrace.settled.notify_all();
+}
+
+/// Undoes an attachment. Called once, by the party that the engine's life names.
+pub(crate) fn clean_up(engine: &Arc<Engine>) {
+    let utrace = &engine.utrace;
+    // Its stops hold nobody any more.
+    hold::close(&**utrace, &engine.stop);
+    let _ = hold::release_ask(&**utrace, &engine.ask, None);
+    // SAFETY: The life of the engine told us to.
+    drop(unsafe { engine.payload.take() });
+    let mut list = utrace.list.lock();
+    list.attached -= 1;
+    let last = list.attached == 0;
+    let mut engines = None;
+    if last && !list.closed {
+        list.closed = true;
+        // In the same critical section: who finds a closed structure finds it out of the table.
+        global::get().table.remove(utrace);
+        engines = list.engines.take();
+    }
+    drop(list);
+    drop(engines);
+    update_wants(utrace);
+    if last {
+        utrace.cancel_work();
+    }
+    global::get().unregister(engine);
+    if engine.life.cleaned() {
+        notify_waiters(utrace);
+    }
+}

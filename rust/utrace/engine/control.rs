@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What engines are asked for from outside their callbacks.
+
+use super::{
+    attach,
+    object::Engine, //
+};
+use crate::{
+    core::{
+        action::{
+            pending,
+            Resume, //
+        },
+        event::{
+            self,
+            Event, //
+        },
+        hold,
+        life::Detach,
+        stop::{
+            Found,
+            Number,
+            ReleaseError, //
+        }, //
+    },
+    sys::{
+        task,
+        task_work::Notify, //
+    }, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+impl From<ReleaseError> for Error {
+    fn from(err: ReleaseError) -> Error {
+        match err {
+            ReleaseError::Stale => ESTALE,
+            ReleaseError::Gone => ESRCH,
+        }
+    }
+}
+
+/// Releases the stop that `ticket` names. From any context.
+pub(crate) fn resume_ticket(engine: &Engine, ticket: Number) -> Result<Found> {
+    let utrace = &*engine.utrace;
+    if ticket.is_ask() {
+        Ok(hold::release_ask(utrace, &engine.ask, Some(ticket))?)
+    } else {
+        Ok(hold::release(utrace, &engine.stop, Some(ticket))?)
+    }
+}
+
+/// Releases whatever holds the thread for this engine. From any context. Gives the phase of the
+/// strongest stop found.
+pub(crate) fn resume(engine: &Engine) -> Result<Found> {
+    let utrace = &*engine.utrace;
+    if engine.life.is_detached() {
+        return Err(ESRCH);
+    }
+    let report = hold::release(utrace, &engine.stop, None)?;
+    let ask = hold::release_ask(utrace, &engine.ask, None)?;
+    Ok(match (report, ask) {
+        (Found::Nothing, found) | (found, Found::Nothing) => found,
+        (Found::Parked, _) | (_, Found::Parked) => Found::Parked,
+        _ => Found::Prepared,
+    })
+}
+
+/// A stop asked for from outside.
+pub(crate) struct Asked {
+    pub(crate) ticket: Number,
+    /// The thread is parked, and stays so until the ticket is released.
+    pub(crate) parked: bool,
+}
+
+/// Asks for a stop: at once when the thread is parked, else at its next quiescent point. From any
+/// context.
+pub(crate) fn stop(engine: &Engine) -> Result<Asked> {
+    let utrace = &engine.utrace;
+    check_alive(engine)?;
+    let (ticket, parked) = hold::ask(&**utrace, &engine.ask)?;
+    if engine.life.is_detached() {
+        // The cleaning up may have been before the ask.
+        let _ = hold::release_ask(&**utrace, &engine.ask, None);
+        return Err(ESRCH);
+    }
+    if !parked {
+        utrace.add_pending(pending::of(Resume::Report));
+        if utrace.queue(Notify::Resume).is_err() {
+            let _ = hold::release_ask(&**utrace, &engine.ask, None);
+            return Err(ESRCH);
+        }
+    }
+    Ok(Asked { ticket, parked })
+}
+
+fn check_alive(engine: &Engine) -> Result {
+    if engine.life.is_detached() || task::is_dead(&engine.utrace.task) {
+        return Err(ESRCH);
+    }
+    Ok(())
+}
+
+/// `utrace_control`.
+pub(crate) fn control(engine: &Arc<Engine>, action: Resume) -> Result {
+    match action {
+        Resume::Detach => return detach(engine),
+        Resume::Stop => {
+            return match stop(engine)?.parked {
+                true => Ok(()),
+                false => Err(EINPROGRESS),
+            }
+        }
+        Resume::Resume => {
+            check_alive(engine)?;
+            resume(engine)?;
+            return Ok(());
+        }
+        Resume::Report | Resume::Interrupt => {}
+    }
+    check_alive(engine)?;
+    if action == Resume::Report && engine.events() & Event::Quiesce.bit() == 0 {
+        return Err(EINVAL);
+    }
+    let utrace = &engine.utrace;
+    utrace.add_pending(pending::of(action));
+    resume(engine)?;
+    utrace.queue(match action {
+        Resume::Interrupt => Notify::Signal,
+        _ => Notify::Resume,
+    })
+}
+
+fn detach(engine: &Arc<Engine>) -> Result {
+    let utrace = &engine.utrace;
+    if engine.life.is_detached() || utrace.life.is_reaped() {
+        return Err(ESRCH);
+    }
+    let dying = utrace.life.death_has_begun() && engine.life.is_in_callback();
+    match attach::detach(engine) {
+        Detach::CleanUp => Ok(()),
+        Detach::InProgress if dying => Err(EALREADY),
+        Detach::InProgress => Err(EINPROGRESS),
+        Detach::Already => Err(ESRCH),
+    }
+}
+
+/// `utrace_set_events`.
+pub(crate) fn set_events(engine: &Engine, events: u32) -> Result {
+    if events & !event::ALL != 0 {
+        return Err(EINVAL);
+    }
+    let utrace = &engine.utrace;
+    let old = engine.events();
+    if engine.life.is_detached() || (utrace.life.is_reaped() && old & !events & REAP != 0) {
+        return Err(ESRCH);
+    }
+    let dead = task::is_dead(&utrace.task);
+    if dead && (events & !old & event::DEATHS != 0)
+        || utrace.life.death_has_begun() && (old & !events & event::DEATHS != 0)
+    {
+        return Err(EALREADY);
+    }
+    engine.store_events(events);
+    attach::update_wants(utrace);
+    let removed = old & !events != 0;
+    if removed && engine.life.is_in_callback() && !task::is_current(&utrace.task) {
+        return Err(EINPROGRESS);
+    }
+    Ok(())
+}
+
+const REAP: u32 = Event::Reap.bit();
+
+/// `utrace_barrier`. May sleep.
+pub(crate) fn barrier(engine: &Engine) -> Result {
+    if task::is_current(&engine.utrace.task) {
+        return Ok(());
+    }
+    if !attach::wait(engine, true) {
+        return Err(ERESTARTSYS);
+    }
+    if engine.life.is_detached() {
+        return Err(ESRCH);
+    }
+    Ok(())
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What exists once: the table of threads, and the register of engines by the module that owns
+//! their code.
+//!
+//! Neither is locked on an event's path: the table is looked up under RCU, the register is used
+//! when an engine comes or goes.
+
+use super::{
+    attach,
+    object::Engine,
+    thread::Utrace, //
+};
+use crate::sys::{
+    global::Global,
+    module::{
+        GoingNotifier,
+        OnGoing,
+        Owner,
+        OwnerOf, //
+    },
+    rcu,
+    table::Table,
+    task_work::Cancel, //
+};
+use kernel::{
+    new_spinlock,
+    prelude::*,
+    rbtree::{
+        RBTree,
+        RBTreeNodeReservation, //
+    },
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Full,
+            Relaxed, //
+        },
+        Arc,
+        SpinLock, //
+    },
+    task::Task,
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
+};
+
+/// The order of the register: all engines of one owner are neighbours.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Key(usize, u64);
+
+impl Key {
+    fn of(engine: &Engine) -> Self {
+        Key(engine.owner.as_usize(), engine.serial)
+    }
+}
+
+/// A place in the register, allocated before it is needed.
+pub(crate) struct Slot(RBTreeNodeReservation<Key, Arc<Engine>>);
+
+impl Slot {
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Slot(RBTreeNodeReservation::new(GFP_KERNEL)?))
+    }
+}
+
+/// The one instance.
+#[pin_data]
+pub(crate) struct State {
+    #[pin]
+    pub(crate) table: Table<Utrace>,
+    #[pin]
+    register: SpinLock<RBTree<Key, Arc<Engine>>>,
+    serial: Atomic<u64>,
+    pub(crate) cancel: Cancel,
+    pub(crate) owner_of: OwnerOf,
+}
+
+static STATE: Global<State> = Global::new();
+
+/// How many [`Utrace`] exist. While it is not zero, threads may be inside a trampoline, or have
+/// work queued that is ours.
+static LIVE: Atomic<usize> = Atomic::new(0);
+
+pub(crate) fn utrace_made() {
+    LIVE.fetch_add(1usize, Full);
+}
+
+pub(crate) fn utrace_gone() {
+    LIVE.fetch_sub(1usize, Full);
+}
+
+/// The one instance. Called only by hooks, and by modules that depend on this one.
+#[inline]
+pub(crate) fn get() -> &'static State {
+    STATE.get()
+}
+
+impl State {
+    /// The structure of a thread, if it has engines.
+    #[inline]
+    pub(crate) fn lookup(&self, task: &Task) -> Option<Arc<Utrace>> {
+        self.table.lookup(task)
+    }
+
+    pub(crate) fn next_serial(&self) -> u64 {
+        self.serial.fetch_add(1u64, Relaxed)
+    }
+
+    pub(crate) fn register(&self, slot: Slot, engine: &Arc<Engine>) {
+        let node = slot.0.into_node(Key::of(engine), engine.clone());
+        self.register.lock().insert(node);
+    }
+
+    pub(crate) fn unregister(&self, engine: &Engine) {
+        let node = self.register.lock().remove_node(&Key::of(engine));
+        drop(node);
+    }
+
+    fn first_of(&self, owner: Owner) -> Option<Arc<Engine>> {
+        let register = self.register.lock();
+        let cursor = register.cursor_lower_bound(&Key(owner.as_usize(), 0))?;
+        let (_, engine) = cursor.current();
+        (engine.owner == owner).then(|| engine.clone())
+    }
+}
+
+struct Going;
+
+impl OnGoing for Going {
+    /// By construction, not by discipline: whatever a module did with its handles, none of its
+    /// engines is left, and none of its callbacks runs, when its code goes.
+    fn going(owner: Owner) {
+        while let Some(engine) = get().first_of(owner) {
+            attach::detach_and_wait(&engine);
+        }
+    }
+}
+
+/// Everything of this layer, until dropped.
+pub(crate) struct Running {
+    going: Option<GoingNotifier>,
+}
+
+/// Sets up what the hooks need. Called once.
+pub(crate) fn start() -> Result<Running> {
+    let cancel = Cancel::resolve()
+        .inspect_err(|err| pr_err!("task_work_cancel: no such function ({:?})\n", err))?;
+    let owner_of = OwnerOf::resolve()
+        .inspect_err(|err| pr_err!("__module_text_address: no such function ({:?})\n", err))?;
+    let mut running = Running { going: None };
+    STATE.set(Arc::pin_init(
+        try_pin_init!(State {
+            table <- Table::new(),
+            register <- new_spinlock!(RBTree::new()),
+            serial: Atomic::new(1),
+            cancel,
+            owner_of,
+        }),
+        GFP_KERNEL,
+    )?);
+    running.going = Some(GoingNotifier::register::<Going>()?);
+    Ok(running)
+}
+
+impl Drop for Running {
+    /// The hooks are gone, and no module uses us: what is left are threads on their way out.
+    fn drop(&mut self) {
+        self.going = None;
+        let mut waited = 0u32;
+        while LIVE.load(Acquire) != 0 {
+            fsleep(Delta::from_millis(1));
+            rcu::barrier();
+            waited += 1;
+            if waited % 10_000 == 0 {
+                pr_warn!("unload waits for {} threads to leave\n", LIVE.load(Acquire));
+            }
+        }
+        // Who has just dropped the last reference may still be between that and the return from
+        // the trampoline.
+        rcu::synchronize_tasks();
+        rcu::barrier();
+        STATE.clear();
+    }
+}

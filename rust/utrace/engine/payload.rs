@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The tracer inside an engine.
+
+use super::{
+    object::Engine,
+    report::Data, //
+};
+use crate::core::{
+    action::{
+        Resume,
+        Syscall, //
+    },
+    stop::Number, //
+};
+use core::cell::UnsafeCell;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// What a callback returned.
+pub(crate) struct Verdict {
+    pub(crate) resume: Resume,
+    pub(crate) syscall: Syscall,
+}
+
+impl Verdict {
+    pub(crate) const RESUME: Verdict = Verdict {
+        resume: Resume::Resume,
+        syscall: Syscall::Run,
+    };
+}
+
+/// A tracer of any type, as the reporting pass calls it.
+pub(crate) trait Callbacks: Send + Sync {
+    /// Calls the callback for the event of `data`.
+    fn call(&self, engine: &Arc<Engine>, ticket: Number, data: &mut Data<'_, '_>) -> Verdict;
+
+    /// The address of some code of the tracer's module.
+    fn text(&self) -> usize;
+
+    /// What `MATCH_OPS` and `MATCH_DATA` compare: the tracer's type, and its value's address.
+    fn identity(&self) -> (usize, usize);
+}
+
+/// The place of the tracer. Its code and type information may be gone once it has been taken.
+///
+/// # Invariants
+///
+/// The value is reached only between [`EngineLife::enter`] and [`EngineLife::leave`], and taken
+/// only by the one party that the engine's life told to clean up.
+///
+/// [`EngineLife::enter`]: crate::core::life::EngineLife::enter
+/// [`EngineLife::leave`]: crate::core::life::EngineLife::leave
+pub(crate) struct Payload(UnsafeCell<Option<KBox<dyn Callbacks>>>);
+
+// SAFETY: The tracer is `Send` and `Sync`; by the invariant, taking excludes calling.
+unsafe impl Sync for Payload {}
+// SAFETY: As above.
+unsafe impl Send for Payload {}
+
+impl Payload {
+    pub(crate) fn new(callbacks: KBox<dyn Callbacks>) -> Self {
+        Payload(UnsafeCell::new(Some(callbacks)))
+    }
+
+    /// Calls the tracer.
+    ///
+    /// # Safety
+    ///
+    /// The caller has entered a callback of the engine's life, and not left it.
+    pub(crate) unsafe fn call(
+        &self,
+        engine: &Arc<Engine>,
+        ticket: Number,
+        data: &mut Data<'_, '_>,
+    ) -> Verdict {
+        // SAFETY: By the contract and the type invariant nobody takes it now.
+        match unsafe { &*self.0.get() } {
+            Some(callbacks) => callbacks.call(engine, ticket, data),
+            None => Verdict::RESUME,
+        }
+    }
+
+    /// Takes the tracer out.
+    ///
+    /// # Safety
+    ///
+    /// The engine's life has told the caller to clean up.
+    pub(crate) unsafe fn take(&self) -> Option<KBox<dyn Callbacks>> {
+        // SAFETY: By the contract and the type invariant nobody else reaches it.
+        unsafe { (*self.0.get()).take() }
+    }
+}

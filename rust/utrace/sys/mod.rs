@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Thin safe wrappers over what the kernel crate lacks. Nothing above this layer names a binding.
+
+pub(crate) mod bindings;
+pub(crate) mod direct;
+pub(crate) mod global;
+pub(crate) mod kthread;
+pub(crate) mod lock;
+pub(crate) mod module;
+pub(crate) mod rcu;
+pub(crate) mod syscall;
+pub(crate) mod table;
+pub(crate) mod task;
+pub(crate) mod task_work;
+pub(crate) mod workbit;

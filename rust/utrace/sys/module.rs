@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Modules that own code we call, and their end.
+
+use super::{
+    bindings,
+    direct, //
+};
+use core::cell::UnsafeCell;
+use kernel::{
+    error::to_result,
+    prelude::*, //
+};
+
+/// Names a loaded module, for comparison only. Code of the kernel image has the owner 0.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Owner(usize);
+
+impl Owner {
+    pub(crate) fn as_usize(self) -> usize {
+        self.0
+    }
+}
+
+/// Finds the module that an address belongs to.
+#[derive(Clone, Copy)]
+pub(crate) struct OwnerOf(c_ulong);
+
+impl OwnerOf {
+    pub(crate) fn resolve() -> Result<Self> {
+        Ok(OwnerOf(direct::resolve(c"__module_text_address")?))
+    }
+
+    pub(crate) fn owner(self, text: usize) -> Owner {
+        // SAFETY: The address is that of `__module_text_address`.
+        Owner(unsafe { bindings::utrace_module_of(self.0, text as c_ulong) } as usize)
+    }
+}
+
+/// Is told of every module that goes, after its own exit function and before its code is freed.
+pub(crate) trait OnGoing {
+    /// May sleep.
+    fn going(owner: Owner);
+}
+
+/// A registered listener; at most one per `T`.
+pub(crate) struct GoingNotifier {
+    block: Pin<KBox<Block>>,
+}
+
+struct Block(UnsafeCell<bindings::notifier_block>);
+
+// SAFETY: Only the kernel's notifier chain touches the block while it is registered.
+unsafe impl Send for Block {}
+// SAFETY: As above.
+unsafe impl Sync for Block {}
+
+impl GoingNotifier {
+    pub(crate) fn register<T: OnGoing>() -> Result<Self> {
+        let block = KBox::pin(
+            Block(UnsafeCell::new(bindings::notifier_block {
+                notifier_call: Some(Self::notify::<T>),
+                ..Default::default()
+            })),
+            GFP_KERNEL,
+        )?;
+        // SAFETY: The block is initialised, and lives until it is unregistered.
+        to_result(unsafe { bindings::register_module_notifier(block.0.get()) })?;
+        Ok(GoingNotifier { block })
+    }
+
+    unsafe extern "C" fn notify<T: OnGoing>(
+        _block: *mut bindings::notifier_block,
+        state: c_ulong,
+        module: *mut c_void,
+    ) -> c_int {
+        if state == bindings::module_state_MODULE_STATE_GOING as c_ulong {
+            T::going(Owner(module as usize));
+        }
+        0
+    }
+}
+
+impl Drop for GoingNotifier {
+    fn drop(&mut self) {
+        // SAFETY: Registered in `register`.
+        unsafe { bindings::unregister_module_notifier(self.block.0.get()) };
+    }
+}

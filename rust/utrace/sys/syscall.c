@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The system call that the current thread makes. 32-bit and x32 calls included.
+ */
+#include <linux/ptrace.h>
+#include <linux/sched/task_stack.h>
+#include <asm/syscall.h>
+
+#include "helpers.h"
+
+long utrace_syscall_nr(struct pt_regs *regs)
+{
+	return syscall_get_nr(current, regs);
+}
+
+void utrace_syscall_set_nr(struct pt_regs *regs, long nr)
+{
+	regs->orig_ax = nr;
+}
+
+void utrace_syscall_args(struct pt_regs *regs, unsigned long args[6])
+{
+	syscall_get_arguments(current, regs, args);
+}
+
+void utrace_syscall_set_args(struct pt_regs *regs, const unsigned long args[6])
+{
+	syscall_set_arguments(current, regs, args);
+}
+
+long utrace_syscall_result(struct pt_regs *regs)
+{
+	return syscall_get_return_value(current, regs);
+}
+
+void utrace_syscall_set_result(struct pt_regs *regs, long result)
+{
+	syscall_set_return_value(current, regs, 0, result);
+}
+
+/* No such number, so nothing is called, and the result register stays as it is. */
+void utrace_syscall_skip(struct pt_regs *regs)
+{
+	regs->orig_ax = -1;
+}
+
+u32 utrace_syscall_arch(void)
+{
+	return syscall_get_arch(current);
+}
+
+unsigned long utrace_regs_ip(struct pt_regs *regs)
+{
+	return instruction_pointer(regs);
+}
+
+unsigned long utrace_regs_sp(struct pt_regs *regs)
+{
+	return user_stack_pointer(regs);
+}
+
+struct pt_regs *utrace_current_regs(void)
+{
+	return task_pt_regs(current);
+}

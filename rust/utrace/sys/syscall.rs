@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The registers of the current thread, seen as a system call.
+
+use super::bindings;
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
+use kernel::{
+    prelude::*,
+    types::NotThreadSafe, //
+};
+
+/// The user-mode registers of the current thread, while a hook has them.
+///
+/// # Invariants
+///
+/// `regs` is valid for `'a`, and belongs to the current thread.
+pub(crate) struct Regs<'a> {
+    regs: NonNull<bindings::pt_regs>,
+    _life: PhantomData<&'a mut ()>,
+    _not_send: NotThreadSafe,
+}
+
+impl<'a> Regs<'a> {
+    /// # Safety
+    ///
+    /// `regs` must be the registers of the current thread, and stay so for `'a`.
+    pub(crate) unsafe fn from_raw(regs: NonNull<bindings::pt_regs>) -> Self {
+        // INVARIANT: By the contract.
+        Regs {
+            regs,
+            _life: PhantomData,
+            _not_send: NotThreadSafe,
+        }
+    }
+
+    /// The same registers, for a shorter time.
+    pub(crate) fn reborrow(&mut self) -> Regs<'_> {
+        Regs {
+            regs: self.regs,
+            _life: PhantomData,
+            _not_send: NotThreadSafe,
+        }
+    }
+
+    fn as_ptr(&self) -> *mut bindings::pt_regs {
+        self.regs.as_ptr()
+    }
+
+    pub(crate) fn nr(&self) -> c_long {
+        // SAFETY: By the type invariant; so in all that follows.
+        unsafe { bindings::utrace_syscall_nr(self.as_ptr()) }
+    }
+
+    pub(crate) fn set_nr(&mut self, nr: c_long) {
+        // SAFETY: See `nr`.
+        unsafe { bindings::utrace_syscall_set_nr(self.as_ptr(), nr) }
+    }
+
+    pub(crate) fn args(&self) -> [c_ulong; 6] {
+        let mut args = [0; 6];
+        // SAFETY: See `nr`; the array has room for six.
+        unsafe { bindings::utrace_syscall_args(self.as_ptr(), args.as_mut_ptr()) };
+        args
+    }
+
+    pub(crate) fn set_args(&mut self, args: &[c_ulong; 6]) {
+        // SAFETY: See `args`.
+        unsafe { bindings::utrace_syscall_set_args(self.as_ptr(), args.as_ptr()) }
+    }
+
+    pub(crate) fn result(&self) -> c_long {
+        // SAFETY: See `nr`.
+        unsafe { bindings::utrace_syscall_result(self.as_ptr()) }
+    }
+
+    pub(crate) fn set_result(&mut self, result: c_long) {
+        // SAFETY: See `nr`.
+        unsafe { bindings::utrace_syscall_set_result(self.as_ptr(), result) }
+    }
+
+    /// Makes the kernel skip the call.
+    pub(crate) fn skip(&mut self) {
+        // SAFETY: See `nr`.
+        unsafe { bindings::utrace_syscall_skip(self.as_ptr()) }
+    }
+
+    /// The `AUDIT_ARCH_*` of the call.
+    pub(crate) fn arch(&self) -> u32 {
+        // SAFETY: No requirements.
+        unsafe { bindings::utrace_syscall_arch() }
+    }
+
+    pub(crate) fn ip(&self) -> c_ulong {
+        // SAFETY: See `nr`.
+        unsafe { bindings::utrace_regs_ip(self.as_ptr()) }
+    }
+
+    pub(crate) fn sp(&self) -> c_ulong {
+        // SAFETY: See `nr`.
+        unsafe { bindings::utrace_regs_sp(self.as_ptr()) }
+    }
+}
+
+/// Runs `f` with the registers with which the current thread entered the kernel.
+pub(crate) fn with_current_regs<R>(f: impl FnOnce(&mut Regs<'_>) -> R) -> R {
+    // SAFETY: No requirements.
+    let regs = unsafe { bindings::utrace_current_regs() };
+    // SAFETY: A thread's registers are on its stack: not null, and valid while it runs `f`.
+    f(&mut unsafe { Regs::from_raw(NonNull::new_unchecked(regs)) })
+}

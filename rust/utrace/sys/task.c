@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Facts about threads, and work queued to them.
+ */
+#include <linux/module.h>
+#include <linux/pid.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+
+#include "helpers.h"
+
+bool utrace_task_is_kernel(struct task_struct *task)
+{
+	return task->flags & (PF_KTHREAD | PF_USER_WORKER);
+}
+
+int utrace_task_exit_state(struct task_struct *task)
+{
+	return READ_ONCE(task->exit_state);
+}
+
+bool utrace_task_is_exiting(struct task_struct *task)
+{
+	return READ_ONCE(task->flags) & PF_EXITING;
+}
+
+/* Whether the current thread dies because another thread of its process executes a program. */
+bool utrace_current_exec_kill(void)
+{
+	return READ_ONCE(current->signal->group_exec_task) != NULL;
+}
+
+bool utrace_is_group_exiting(struct task_struct *task)
+{
+	return task->signal->flags & SIGNAL_GROUP_EXIT;
+}
+
+bool utrace_is_group_dead(struct task_struct *task)
+{
+	return atomic_read(&task->signal->live) == 0;
+}
+
+struct task_struct *utrace_task_by_pid(int nr)
+{
+	struct pid *pid = find_get_pid(nr);
+	struct task_struct *task = get_pid_task(pid, PIDTYPE_PID);
+
+	put_pid(pid);
+	return task;
+}
+
+void utrace_task_work_init(struct callback_head *work, task_work_func_t func)
+{
+	init_task_work(work, func);
+}
+
+int utrace_task_work_resume(struct task_struct *task, struct callback_head *work)
+{
+	return task_work_add(task, work, TWA_RESUME);
+}
+
+int utrace_task_work_signal(struct task_struct *task, struct callback_head *work)
+{
+	return task_work_add(task, work, TWA_SIGNAL);
+}
+
+/* The module whose text holds @addr, or NULL. @fn is __module_text_address(), not exported. */
+struct module *utrace_module_of(unsigned long fn, unsigned long addr)
+{
+	struct module *mod;
+
+	rcu_read_lock_sched();
+	mod = (struct module *)utrace_call1(fn, addr);
+	rcu_read_unlock_sched();
+	return mod;
+}

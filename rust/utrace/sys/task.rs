@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Facts about threads, and the sleep of a parked one.
+
+use super::bindings;
+use core::ptr::NonNull;
+use kernel::{
+    prelude::*,
+    sync::aref::ARef,
+    task::{
+        Pid,
+        Task, //
+    }, //
+};
+
+/// Makes a reference from the pointer that a hook was given.
+///
+/// # Safety
+///
+/// `task` must be valid for `'a`.
+pub(crate) unsafe fn from_raw<'a>(task: *mut bindings::task_struct) -> &'a Task {
+    // SAFETY: By the function's contract; `Task` is a transparent wrapper.
+    unsafe { &*task.cast::<Task>() }
+}
+
+/// Runs `f` with the current thread.
+pub(crate) fn with_current<R>(f: impl FnOnce(&Task) -> R) -> R {
+    f(kernel::current!())
+}
+
+pub(crate) fn is_current(task: &Task) -> bool {
+    task.as_ptr() == Task::current_raw()
+}
+
+/// Kernel threads, io workers included: they never enter user mode.
+pub(crate) fn is_kernel(task: &Task) -> bool {
+    // SAFETY: `task` is valid.
+    unsafe { bindings::utrace_task_is_kernel(task.as_ptr()) }
+}
+
+/// Whether the thread is a zombie, or nobody's child any more.
+pub(crate) fn is_dead(task: &Task) -> bool {
+    // SAFETY: `task` is valid.
+    unsafe { bindings::utrace_task_exit_state(task.as_ptr()) != 0 }
+}
+
+/// Whether somebody has claimed the right to release the thread.
+pub(crate) fn is_claimed(task: &Task) -> bool {
+    const EXIT_DEAD: c_int = 0x10;
+
+    // SAFETY: `task` is valid.
+    unsafe { bindings::utrace_task_exit_state(task.as_ptr()) & EXIT_DEAD != 0 }
+}
+
+/// Whether the thread is past the point from where it runs no more work.
+pub(crate) fn is_exiting(task: &Task) -> bool {
+    // SAFETY: `task` is valid.
+    unsafe { bindings::utrace_task_is_exiting(task.as_ptr()) }
+}
+
+/// Whether no thread of the process is left. For the current thread, or under RCU.
+pub(crate) fn is_group_dead(task: &Task) -> bool {
+    // SAFETY: `task` is valid, and has its signal structure until it is freed.
+    unsafe { bindings::utrace_is_group_dead(task.as_ptr()) }
+}
+
+/// Whether the current thread dies for the exec of another thread of its process.
+pub(crate) fn current_dies_for_exec() -> bool {
+    // SAFETY: No requirements.
+    unsafe { bindings::utrace_current_exec_kill() }
+}
+
+/// The thread with number `nr` in the caller's pid namespace.
+pub(crate) fn by_pid(nr: Pid) -> Result<ARef<Task>> {
+    // SAFETY: No requirements.
+    let task = unsafe { bindings::utrace_task_by_pid(nr) };
+    let task = NonNull::new(task.cast::<Task>()).ok_or(ESRCH)?;
+    // SAFETY: The function returned a reference, which becomes ours.
+    Ok(unsafe { ARef::from_raw(task) })
+}
+
+/// Whether a fatal signal is pending for the current thread.
+pub(crate) fn fatal_signal_pending() -> bool {
+    // SAFETY: No requirements.
+    unsafe { bindings::utrace_fatal_signal_pending() }
+}
+
+/// Sets the state in which a parked thread sleeps.
+pub(crate) fn set_parked_state() {
+    // SAFETY: No requirements.
+    unsafe { bindings::utrace_set_parked_state() }
+}
+
+/// Ends it.
+pub(crate) fn set_running_state() {
+    // SAFETY: No requirements.
+    unsafe { bindings::utrace_set_running_state() }
+}
+
+/// Gives up the CPU; sleeps if the state says so.
+pub(crate) fn schedule() {
+    // SAFETY: Called from contexts that may sleep.
+    unsafe { bindings::schedule() }
+}
+
+/// Wakes a thread that sleeps in the state of [`set_parked_state`]. From any context.
+///
+/// Any other sleep in `__TASK_TRACED` would be woken too, so the caller knows that the thread is
+/// parked.
+pub(crate) fn wake_parked(task: &Task) {
+    // SAFETY: `task` is valid.
+    unsafe { bindings::utrace_wake_parked(task.as_ptr()) }
+}
+
+/// Whether the thread's process is exiting as a whole, so that signals to it are dropped. With its
+/// siglock held.
+pub(crate) fn is_group_exiting(task: &Task) -> bool {
+    // SAFETY: `task` is valid, and the siglock keeps its signal structure.
+    unsafe { bindings::utrace_is_group_exiting(task.as_ptr()) }
+}
+
+/// A full memory barrier. The kernel crate's has not the same form on all supported kernels.
+pub(crate) fn smp_mb() {
+    // SAFETY: No requirements.
+    unsafe { bindings::utrace_smp_mb() }
+}

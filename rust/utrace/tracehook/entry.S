@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The trampolines: what ftrace calls at the entry of each hooked function.
+ */
+#include <linux/linkage.h>
+#include <asm/ibt.h>
+#include <asm/nospec-branch.h>
+
+/*
+ * Called from the hooked function's __fentry__ site, so every register that may carry an argument
+ * is the function's. They are saved as a struct HookArgs (hooks.rs), which the handler may change.
+ * Preemption is on, no RCU section is held: the handler may sleep.
+ */
+.macro HOOK name
+SYM_FUNC_START(utrace_tramp_\name)
+	ENDBR
+	pushq	%rbp
+	movq	%rsp, %rbp
+	CALL_DEPTH_ACCOUNT
+	pushq	%r9
+	pushq	%r8
+	pushq	%rcx
+	pushq	%rdx
+	pushq	%rsi
+	pushq	%rdi
+	movq	%rsp, %rdi
+	call	utrace_hook_\name
+	popq	%rdi
+	popq	%rsi
+	popq	%rdx
+	popq	%rcx
+	popq	%r8
+	popq	%r9
+	popq	%rbp
+	RET
+SYM_FUNC_END(utrace_tramp_\name)
+.endm
+
+HOOK syscall_enter
+HOOK syscall_exit
+HOOK clone
+HOOK exec
+HOOK exit
+HOOK death
+HOOK reap
+HOOK regfunc
+HOOK unregfunc

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! utrace: engines on user threads, for other kernel modules.
+//!
+//! An *engine* is one tracer's attachment to one thread. It is called in the thread's own context
+//! at each event that it asked for, may look at the thread and change it, may stop it, and lets it
+//! run again from wherever it likes. Any number of engines may sit on one thread, independent of
+//! each other and of ptrace, seccomp, BPF and perf. The names are those of Roland McGrath's utrace
+//! (2007-2012).
+//!
+//! Start with [`Tracer`], the trait of an engine, and [`Engine::attach`].
+//!
+//! A resume is never lost and never misapplied: the stop that a callback makes has its [`Ticket`]
+//! before the callback begins, and resuming it before the thread has parked means that the thread
+//! never parks.
+
+mod api;
+mod core;
+mod engine;
+mod place;
+mod sys;
+mod testing;
+#[macro_use]
+mod tracehook;
+
+pub use api::*;
+
+use kernel::prelude::*;
+
+module! {
+    type: UtraceModule,
+    name: "utrace",
+    authors: ["The utrace developers"],
+    description: "Engines on user threads",
+    license: "GPL",
+    params: {
+        fail_hook: i32 {
+            default: 0,
+            description: "Test builds: pretend that the Nth hook point is absent",
+        },
+        final_check: i32 {
+            default: 1,
+            description: "Test builds: 0 parks without the final check, as utrace once did",
+        },
+    },
+}
+
+// Dropped in this order: no hook is entered any more, then no thread is inside, then the rest.
+struct UtraceModule {
+    _hooks: tracehook::Hooks<engine::Events>,
+    _engines: engine::Running,
+}
+
+impl kernel::Module for UtraceModule {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let engines = engine::start()?;
+        Ok(UtraceModule {
+            _hooks: tracehook::Hooks::install()?,
+            _engines: engines,
+        })
+    }
+}
+
+tracehook_entries!(engine::Events);
