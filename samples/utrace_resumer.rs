@@ -4,7 +4,8 @@
 //! thread: the traffic in which a lost resume would show.
 //!
 //! ```text
-//! insmod utrace_resumer.ko pid=PID [cpu=N] [poll=1]
+//! insmod utrace_resumer.ko [pid=PID] [cpu=N] [poll=1]
+//! echo PID > /sys/kernel/debug/utrace_resumer/attach
 //! cat /sys/kernel/debug/utrace_resumer/counts
 //! ```
 //!
@@ -33,7 +34,8 @@ use kernel::{
         CondVar,
         Mutex, //
     },
-    task::Task, //
+    task::Task,
+    uaccess::UserSliceReader, //
 };
 use utrace::{
     Action,
@@ -59,7 +61,7 @@ module! {
     params: {
         pid: i32 {
             default: 0,
-            description: "Thread to attach to; what it makes is followed",
+            description: "Thread to attach to, and all that it makes; 0: none yet",
         },
         cpu: i32 {
             default: -1,
@@ -208,13 +210,15 @@ impl Body for Resumer {
     }
 }
 
-// Dropped in this order. The engines are detached when the module goes, whatever runs on.
-#[pin_data]
-struct ResumerModule {
-    _thread: Kthread<Resumer>,
-    #[pin]
-    _counts: File<Arc<Resumer>>,
-    _dir: Dir,
+/// The debugfs file `attach`: a thread's number is written to it.
+fn write_attach(this: &Arc<Resumer>, reader: &mut UserSliceReader) -> Result {
+    let mut text = [0; 16];
+    let len = reader.len();
+    let text = text.get_mut(..len).ok_or(EINVAL)?;
+    reader.read_slice(text)?;
+    let text = core::str::from_utf8(text).map_err(|_| EINVAL)?;
+    let pid = text.trim().parse().map_err(|_| EINVAL)?;
+    Resumer::attach(this.clone(), &*utrace::thread_by_pid(pid)?)
 }
 
 impl fmt::Debug for Resumer {
@@ -223,11 +227,20 @@ impl fmt::Debug for Resumer {
     }
 }
 
+// Dropped in this order. The engines are detached when the module goes, whatever runs on.
+#[pin_data]
+struct ResumerModule {
+    _thread: Kthread<Resumer>,
+    #[pin]
+    _counts: File<Arc<Resumer>>,
+    #[pin]
+    _attach: File<Arc<Resumer>>,
+    _dir: Dir,
+}
+
 impl kernel::InPlaceModule for ResumerModule {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         pin_init::pin_init_scope(|| {
-            let target = utrace::thread_by_pid(param(module_parameters::pid.value()))
-                .inspect_err(|_| pr_err!("pid={}: no such thread\n", param(module_parameters::pid.value())))?;
             let resumer = Arc::pin_init(
                 pin_init!(Resumer {
                     queue <- new_mutex!(Queue { tickets: KVec::new(), ended: false }),
@@ -239,14 +252,21 @@ impl kernel::InPlaceModule for ResumerModule {
             )?;
             let thread = Kthread::start(c"utrace_resumer", resumer.clone())?;
             if let Ok(cpu) = u32::try_from(param(module_parameters::cpu.value())) {
-                thread.bind(cpu).inspect_err(|_| pr_err!("cpu={}: not online\n", cpu))?;
+                thread
+                    .bind(cpu)
+                    .inspect_err(|_| pr_err!("cpu={}: not online\n", cpu))?;
+            }
+            let pid = param(module_parameters::pid.value());
+            if pid != 0 {
+                utrace::thread_by_pid(pid)
+                    .and_then(|thread| Resumer::attach(resumer.clone(), &thread))
+                    .inspect_err(|err| pr_err!("pid={}: cannot attach: {:?}\n", pid, err))?;
             }
             let dir = Dir::new(c"utrace_resumer");
-            Resumer::attach(resumer.clone(), &target)
-                .inspect_err(|err| pr_err!("cannot attach: {:?}\n", err))?;
             Ok(try_pin_init!(ResumerModule {
                 _thread: thread,
-                _counts <- dir.read_only_file(c"counts", resumer),
+                _counts <- dir.read_only_file(c"counts", resumer.clone()),
+                _attach <- dir.write_callback_file(c"attach", resumer, &write_attach),
                 _dir: dir,
             }? Error))
         })

@@ -40,13 +40,10 @@ mod switches {
 mod switches {
     use super::*;
     use crate::module_parameters;
-    use kernel::sync::{
-        atomic::{
-            Acquire,
-            Atomic,
-            Full, //
-        },
-        Arc, //
+    use kernel::sync::atomic::{
+        Acquire,
+        Atomic,
+        Full, //
     };
 
     /// Called in a window of the thread that runs the engine `serial`.
@@ -108,4 +105,10 @@ pub use switches::{
     set_visitor,
     Visitor, //
 };
-pub(crate) use switches::*;
+pub(crate) use switches::{
+    allocation,
+    hook_is_absent,
+    window, //
+};
+#[cfg(utrace_test)]
+pub(crate) use switches::final_check;

@@ -19,7 +19,10 @@ mod core;
 mod engine;
 mod place;
 mod sys;
+#[cfg(not(utrace_test))]
 mod testing;
+#[cfg(utrace_test)]
+pub mod testing;
 #[macro_use]
 mod tracehook;
 

@@ -20,8 +20,6 @@ pub use crate::sys::kthread::{
     Body,
     Kthread, //
 };
-#[cfg(utrace_test)]
-pub use crate::testing;
 pub use events::EventSet;
 pub use handle::{
     thread_by_pid,

@@ -182,8 +182,8 @@ impl StopWord {
     }
 
     /// What utrace did before tickets: a release that comes while nothing is stopped, or for a
-    /// stop that is over, is remembered and swallows the next stop.
-    #[cfg(utrace_test)]
+    /// stop that is over, is remembered and swallows the next stop. For the model alone.
+    #[cfg(all(utrace_test, loom))]
     pub(crate) fn release_and_remember(&self) -> Found {
         let old = self.update(|old| match phase(old) {
             RUNNING => Some(word(number(old) + 2, RELEASED)),
@@ -198,7 +198,7 @@ impl StopWord {
     }
 
     /// [`Self::prepare`] that keeps what [`Self::release_and_remember`] left.
-    #[cfg(utrace_test)]
+    #[cfg(all(utrace_test, loom))]
     pub(crate) fn prepare_remembering(&self) {
         self.update(|old| match phase(old) {
             RUNNING => Some(word(number(old) + 2, PREPARED)),

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * /dev/utrace_test: engines that a test program scripts. One open file is one set of engines.
+ *
+ * A script says what an engine's callback does at an event. A thread can be held inside a
+ * callback, and in the windows of the stop protocol behind it, until the test lets it go: so each
+ * race is opened by design.
+ */
+#ifndef UTRACE_TEST_H
+#define UTRACE_TEST_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/* Events: the bits of the event mask. */
+#define UT_QUIESCE		(1 << 0)
+#define UT_REAP			(1 << 1)
+#define UT_CLONE		(1 << 2)
+#define UT_EXEC			(1 << 3)
+#define UT_EXIT			(1 << 4)
+#define UT_DEATH		(1 << 5)
+#define UT_SYSCALL_ENTRY	(1 << 6)
+#define UT_SYSCALL_EXIT		(1 << 7)
+
+/* Actions: as in the historic enum utrace_resume_action. */
+#define UT_STOP			0
+#define UT_INTERRUPT		1
+#define UT_REPORT		2
+#define UT_RESUME		5
+#define UT_DETACH		6
+
+/* What else a callback does. */
+#define UT_F_ABORT		(1 << 0)	/* skip the call, with the result in @result */
+#define UT_F_RESULT		(1 << 1)	/* set the result (syscall exit) */
+#define UT_F_NR			(1 << 2)	/* set the number to @new_nr */
+#define UT_F_ARGS		(1 << 3)	/* set the arguments */
+#define UT_F_RESUME_TICKET	(1 << 4)	/* resume its own stop, before it returns */
+#define UT_F_RESUME_PLAIN	(1 << 5)	/* the same without a ticket */
+#define UT_F_HOLD_CALLBACK	(1 << 6)	/* wait inside the callback until UT_GO */
+#define UT_F_HOLD_RETURNED	(1 << 7)	/* wait after it, before what it said is recorded */
+#define UT_F_HOLD_BEFORE_PARK	(1 << 8)	/* wait then, before the thread looks whether to park */
+#define UT_F_RESUME_TIMER	(1 << 9)	/* a timer interrupt resumes the stop in @delay_us */
+#define UT_F_FOLLOW		(1 << 10)	/* clone: attach to the child, with the same scripts */
+#define UT_F_STOP_CHILD		(1 << 11)	/* ... and ask for its stop */
+#define UT_F_DROP_SELF		(1 << 12)	/* drop this engine's own handle */
+#define UT_F_ATTACH_PEER	(1 << 13)	/* attach another engine to the current thread */
+
+/* Where a held thread is: what UT_WAIT_HELD waits for. */
+#define UT_IN_CALLBACK		1
+#define UT_IN_RETURNED		2
+#define UT_IN_BEFORE_PARK	3
+
+struct ut_attach {
+	__s32 pid;
+	__u32 events;
+	__u32 exclusive;	/* UTRACE_ATTACH_EXCLUSIVE */
+	__u32 match;		/* 1: MATCH_OPS */
+	__u32 engine;		/* out: the engine's index */
+	__u32 pad;
+};
+
+struct ut_script {
+	__u32 engine;
+	__u32 event;
+	__u32 action;
+	__u32 flags;
+	__s32 nr;		/* only for this system call; -1: for any */
+	__s32 new_nr;
+	__u32 times;		/* how often it is used; 0: for ever */
+	__u32 delay_us;
+	__s64 result;
+	__u64 args[6];
+};
+
+struct ut_op {
+	__u32 engine;
+	__u32 value;		/* UT_CONTROL: action; UT_SET_EVENTS: mask; UT_WAIT_HELD: where */
+	__u64 ticket;		/* UT_RESUME_OP: in, 0 for none; UT_STOP_OP: out */
+	__u32 found;		/* out: 0 nothing, 1 prepared, 2 parked; UT_STOP_OP: parked */
+	__u32 timeout_ms;
+};
+
+struct ut_event {
+	__u64 seq;
+	__u32 engine;
+	__u32 event;
+	__s32 tid;
+	__s32 nr;
+	__u64 ticket;
+	__s64 result;		/* also: exit code */
+	__u64 args[6];
+	__s32 child;
+	__u32 child_engine;
+	__u32 resumed;
+	__u32 aborted;
+	__u32 quiesce_for;	/* UT_QUIESCE: the event about to be reported, or 0 */
+	__u32 timeout_ms;	/* in, for UT_NEXT */
+	__s32 inside;		/* what a resume inside the callback, or by the timer, came to */
+	__u32 pad;
+};
+
+#define UT_ATTACH	_IOWR('u', 1, struct ut_attach)
+#define UT_SCRIPT	_IOW('u', 2, struct ut_script)
+#define UT_CONTROL	_IOWR('u', 3, struct ut_op)
+#define UT_SET_EVENTS	_IOWR('u', 4, struct ut_op)
+#define UT_STOP_OP	_IOWR('u', 5, struct ut_op)
+#define UT_RESUME_OP	_IOWR('u', 6, struct ut_op)
+#define UT_BARRIER	_IOWR('u', 7, struct ut_op)
+#define UT_DROP		_IOWR('u', 8, struct ut_op)	/* drop the handle: detach, and wait */
+#define UT_NEXT		_IOWR('u', 9, struct ut_event)	/* next event; ETIME after timeout_ms */
+#define UT_WAIT_HELD	_IOWR('u', 10, struct ut_op)	/* until the thread is held there; ETIME */
+#define UT_GO		_IOWR('u', 11, struct ut_op)	/* let the held thread go */
+#define UT_FIND		_IOWR('u', 12, struct ut_attach)
+#define UT_FAIL_ATTACH	_IOWR('u', 13, struct ut_op)	/* the value-th attach from now: ENOMEM */
+
+#endif
