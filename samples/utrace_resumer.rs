@@ -44,6 +44,7 @@ use utrace::{
     Engine,
     Found,
     Kthread,
+    ResumeError,
     SyscallAction,
     SyscallEntryReport,
     SyscallExitReport,
@@ -151,8 +152,8 @@ impl Resumer {
             Ok(Found::Prepared) => count(&self.counts.found_prepared),
             Ok(Found::Parked) => count(&self.counts.found_parked),
             Ok(Found::Nothing) => {}
-            Err(ESTALE) => count(&self.counts.stale),
-            Err(_) => count(&self.counts.gone),
+            Err(ResumeError::Stale) => count(&self.counts.stale),
+            Err(ResumeError::Gone) => count(&self.counts.gone),
         }
     }
 

@@ -37,6 +37,11 @@ pub(crate) const IN_CALLBACK: u32 = 1;
 pub(crate) const IN_RETURNED: u32 = 2;
 pub(crate) const IN_BEFORE_PARK: u32 = 3;
 
+/// Not named by the kernel crate of 7.2.
+pub(crate) fn etime() -> Error {
+    Error::from_errno(-(kernel::bindings::ETIME as c_int))
+}
+
 /// [`Script::times`] inside the module.
 pub(crate) const FOR_EVER: u32 = u32::MAX;
 /// As above.

@@ -236,7 +236,7 @@ impl Shared {
                 return Ok(result);
             }
             match self.changed.wait_interruptible_timeout(&mut state, left) {
-                CondVarTimeoutResult::Timeout => return ready(&mut state).ok_or(ETIME),
+                CondVarTimeoutResult::Timeout => return ready(&mut state).ok_or(abi::etime()),
                 CondVarTimeoutResult::Signal { .. } => return Err(EINTR),
                 CondVarTimeoutResult::Woken { jiffies } => left = jiffies,
             }
@@ -356,12 +356,12 @@ impl Probe {
     }
 }
 
-fn found(result: Result<Found>) -> i32 {
+fn found(result: Result<Found, ResumeError>) -> i32 {
     match result {
         Ok(Found::Nothing) => 0,
         Ok(Found::Prepared) => 1,
         Ok(Found::Parked) => 2,
-        Err(err) => err.to_errno(),
+        Err(err) => Error::from(err).to_errno(),
     }
 }
 
@@ -529,7 +529,8 @@ impl Session {
                     0 => engine.resume(),
                     ticket => engine.resume_number(ticket),
                 };
-                result.map(|phase| op.found = found(Ok(phase)) as u32)
+                op.found = found(Ok(result?)) as u32;
+                Ok(())
             }
             BARRIER => engine?.barrier(),
             DROP => {

@@ -9,8 +9,11 @@ use super::{
         type_text,
         Shell, //
     },
-    ticket::Found,
-    ticket::Ticket,
+    ticket::{
+        Found,
+        ResumeError,
+        Ticket, //
+    },
     tracer::Tracer, //
 };
 use crate::{
@@ -144,8 +147,8 @@ impl EngineRef {
     ///
     /// # Errors
     ///
-    /// `ESRCH`: the thread is dying, or the engine detached.
-    pub fn resume(&self) -> Result<Found> {
+    /// [`ResumeError::Gone`]: the thread is dying, or the engine detached.
+    pub fn resume(&self) -> Result<Found, ResumeError> {
         Ok(control::resume(&self.0)?.into())
     }
 
@@ -153,8 +156,8 @@ impl EngineRef {
     ///
     /// # Errors
     ///
-    /// `ESTALE`: that stop is over, or never was. `ESRCH`: as for [`EngineRef::resume`].
-    pub fn resume_number(&self, number: u64) -> Result<Found> {
+    /// See [`ResumeError`].
+    pub fn resume_number(&self, number: u64) -> Result<Found, ResumeError> {
         Ok(control::resume_ticket(&self.0, Number::from_raw(number))?.into())
     }
 

@@ -41,6 +41,7 @@ pub use report::{
 };
 pub use ticket::{
     Found,
+    ResumeError,
     Ticket, //
 };
 pub use tracer::{

@@ -38,6 +38,33 @@ impl From<stop::Found> for Found {
     }
 }
 
+/// Why a resume did nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResumeError {
+    /// The stop is over, or never was: `ESTALE`.
+    Stale,
+    /// The thread is dying, or the engine is detached: `ESRCH`.
+    Gone,
+}
+
+impl From<stop::ReleaseError> for ResumeError {
+    fn from(err: stop::ReleaseError) -> Self {
+        match err {
+            stop::ReleaseError::Stale => ResumeError::Stale,
+            stop::ReleaseError::Gone => ResumeError::Gone,
+        }
+    }
+}
+
+impl From<ResumeError> for Error {
+    fn from(err: ResumeError) -> Self {
+        match err {
+            ResumeError::Stale => stop::ReleaseError::Stale.into(),
+            ResumeError::Gone => stop::ReleaseError::Gone.into(),
+        }
+    }
+}
+
 /// Names one stop of one engine, and resumes it: exactly once, whatever its phase.
 ///
 /// Exists from before the callback begins, so it can be handed out before the callback returns
@@ -72,8 +99,8 @@ impl Ticket {
     ///
     /// # Errors
     ///
-    /// `ESTALE`: the stop is over. `ESRCH`: the thread is dying, or the engine is detached.
-    pub fn resume(&self) -> Result<Found> {
+    /// See [`ResumeError`].
+    pub fn resume(&self) -> Result<Found, ResumeError> {
         Ok(control::resume_ticket(&self.engine, self.number)?.into())
     }
 }

@@ -25,6 +25,11 @@ use crate::{
         }, //
     },
     sys::{
+        errno::{
+            ealready,
+            einprogress,
+            estale, //
+        },
         task,
         task_work::Notify, //
     }, //
@@ -37,28 +42,28 @@ use kernel::{
 impl From<ReleaseError> for Error {
     fn from(err: ReleaseError) -> Error {
         match err {
-            ReleaseError::Stale => ESTALE,
+            ReleaseError::Stale => estale(),
             ReleaseError::Gone => ESRCH,
         }
     }
 }
 
 /// Releases the stop that `ticket` names. From any context.
-pub(crate) fn resume_ticket(engine: &Engine, ticket: Number) -> Result<Found> {
+pub(crate) fn resume_ticket(engine: &Engine, ticket: Number) -> Result<Found, ReleaseError> {
     let utrace = &*engine.utrace;
     if ticket.is_ask() {
-        Ok(hold::release_ask(utrace, &engine.ask, Some(ticket))?)
+        hold::release_ask(utrace, &engine.ask, Some(ticket))
     } else {
-        Ok(hold::release(utrace, &engine.stop, Some(ticket))?)
+        hold::release(utrace, &engine.stop, Some(ticket))
     }
 }
 
 /// Releases whatever holds the thread for this engine. From any context. Gives the phase of the
 /// strongest stop found.
-pub(crate) fn resume(engine: &Engine) -> Result<Found> {
+pub(crate) fn resume(engine: &Engine) -> Result<Found, ReleaseError> {
     let utrace = &*engine.utrace;
     if engine.life.is_detached() {
-        return Err(ESRCH);
+        return Err(ReleaseError::Gone);
     }
     let report = hold::release(utrace, &engine.stop, None)?;
     let ask = hold::release_ask(utrace, &engine.ask, None)?;
@@ -111,7 +116,7 @@ pub(crate) fn control(engine: &Arc<Engine>, action: Resume) -> Result {
         Resume::Stop => {
             return match stop(engine)?.parked {
                 true => Ok(()),
-                false => Err(EINPROGRESS),
+                false => Err(einprogress()),
             }
         }
         Resume::Resume => {
@@ -142,8 +147,8 @@ fn detach(engine: &Arc<Engine>) -> Result {
     let dying = utrace.life.death_has_begun() && engine.life.is_in_callback();
     match attach::detach(engine) {
         Detach::CleanUp => Ok(()),
-        Detach::InProgress if dying => Err(EALREADY),
-        Detach::InProgress => Err(EINPROGRESS),
+        Detach::InProgress if dying => Err(ealready()),
+        Detach::InProgress => Err(einprogress()),
         Detach::Already => Err(ESRCH),
     }
 }
@@ -162,13 +167,13 @@ pub(crate) fn set_events(engine: &Engine, events: u32) -> Result {
     if dead && (events & !old & event::DEATHS != 0)
         || utrace.life.death_has_begun() && (old & !events & event::DEATHS != 0)
     {
-        return Err(EALREADY);
+        return Err(ealready());
     }
     engine.store_events(events);
     attach::update_wants(utrace);
     let removed = old & !events != 0;
     if removed && engine.life.is_in_callback() && !task::is_current(&utrace.task) {
-        return Err(EINPROGRESS);
+        return Err(einprogress());
     }
     Ok(())
 }

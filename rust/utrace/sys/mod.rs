@@ -4,6 +4,7 @@
 
 pub(crate) mod bindings;
 pub(crate) mod direct;
+pub(crate) mod errno;
 pub(crate) mod global;
 pub(crate) mod kthread;
 pub(crate) mod lock;

@@ -12,6 +12,7 @@ use crate::sys::{
         DirectHook,
         HookError, //
     },
+    errno::eopnotsupp,
     syscall::Regs,
     task,
     workbit::{
@@ -167,7 +168,7 @@ fn install(point: &Point, index: usize) -> Result<DirectHook> {
         }
         HookError::Untraceable(err) => {
             pr_err!("hook point {}: ftrace cannot patch this function ({:?})\n", point.function, err);
-            EOPNOTSUPP
+            eopnotsupp()
         }
         HookError::Taken => {
             pr_err!(
