@@ -96,19 +96,18 @@ mod switches {
         }
         Ok(())
     }
-
 }
 
 #[cfg(utrace_test)]
-pub use switches::{
-    fail_attach,
-    set_visitor,
-    Visitor, //
-};
+pub(crate) use switches::final_check;
 pub(crate) use switches::{
     allocation,
     hook_is_absent,
     window, //
 };
 #[cfg(utrace_test)]
-pub(crate) use switches::final_check;
+pub use switches::{
+    fail_attach,
+    set_visitor,
+    Visitor, //
+};

@@ -204,8 +204,7 @@ impl Shared {
             },
             GFP_KERNEL,
         )?;
-        let engine =
-            Engine::attach_with(thread, probe, EventSet::from_bits(events), options)?;
+        let engine = Engine::attach_with(thread, probe, EventSet::from_bits(events), options)?;
         let mut state = this.state.lock();
         state.slots[index].reference = Some((*engine).clone());
         state.slots[index].engine = Some(engine);
@@ -258,12 +257,7 @@ struct Answer {
 
 impl Probe {
     /// What every callback does: log, and follow the script.
-    fn hit(
-        &self,
-        engine: EngineRef,
-        ticket: Option<Ticket>,
-        mut event: Event,
-    ) -> Answer {
+    fn hit(&self, engine: EngineRef, ticket: Option<Ticket>, mut event: Event) -> Answer {
         event.engine = self.index as u32;
         event.tid = engine.thread().pid();
         event.ticket = ticket.as_ref().map_or(0, |ticket| ticket.number());
@@ -344,8 +338,10 @@ impl Probe {
             Ok(index) => {
                 event.child_engine = index as u32;
                 if script.flags & F_STOP_CHILD != 0 {
-                    if let Ok(request) =
-                        self.shared.engine(index as u32).and_then(|engine| engine.stop())
+                    if let Ok(request) = self
+                        .shared
+                        .engine(index as u32)
+                        .and_then(|engine| engine.stop())
                     {
                         event.result = request.ticket.number() as i64;
                     }
@@ -370,7 +366,8 @@ impl Tracer for Probe {
     fn quiesce(this: ArcBorrow<'_, Self>, report: &mut QuiesceReport<'_>) -> Action {
         let mut event = Event::new(EventSet::QUIESCE.bits());
         event.quiesce_for = report.event().map_or(0, |event| event.bits());
-        this.hit(report.engine(), Some(report.ticket()), event).action
+        this.hit(report.engine(), Some(report.ticket()), event)
+            .action
     }
 
     fn syscall_entry(
@@ -428,13 +425,15 @@ impl Tracer for Probe {
 
     fn exec(this: ArcBorrow<'_, Self>, report: &mut ExecReport<'_>) -> Action {
         let event = Event::new(EventSet::EXEC.bits());
-        this.hit(report.engine(), Some(report.ticket()), event).action
+        this.hit(report.engine(), Some(report.ticket()), event)
+            .action
     }
 
     fn exit(this: ArcBorrow<'_, Self>, report: &mut ExitReport<'_>) -> Action {
         let mut event = Event::new(EventSet::EXIT.bits());
         event.result = i64::from(report.code());
-        this.hit(report.engine(), Some(report.ticket()), event).action
+        this.hit(report.engine(), Some(report.ticket()), event)
+            .action
     }
 
     fn death(this: ArcBorrow<'_, Self>, report: &mut DeathReport<'_>) -> DeathAction {

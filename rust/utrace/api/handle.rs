@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     core::{
-        action::Resume,
+        action::Wish,
         stop::Number, //
     },
     engine::{
@@ -111,11 +111,11 @@ impl EngineRef {
     /// * `EINVAL`: [`Control::Report`] on an engine without [`EventSet::QUIESCE`].
     pub fn control(&self, action: Control) -> Result {
         let action = match action {
-            Control::Stop => Resume::Stop,
-            Control::Interrupt => Resume::Interrupt,
-            Control::Report => Resume::Report,
-            Control::Resume => Resume::Resume,
-            Control::Detach => Resume::Detach,
+            Control::Stop => Wish::Stop,
+            Control::Interrupt => Wish::Interrupt,
+            Control::Report => Wish::Report,
+            Control::Resume => Wish::Resume,
+            Control::Detach => Wish::Detach,
         };
         control::control(&self.0, action)
     }

@@ -105,17 +105,17 @@ impl SyscallEntryReport<'_> {
 
     /// The six arguments. Those of a 32-bit call are zero-extended.
     pub fn args(&self) -> [usize; 6] {
-        self.regs.args().map(|arg| arg as usize)
+        self.regs.args()
     }
 
     /// Changes the arguments.
     pub fn set_args(&mut self, args: [usize; 6]) {
-        self.regs.set_args(&args.map(|arg| arg as c_ulong));
+        self.regs.set_args(&args);
     }
 
     /// The result of the call if it is aborted: a value, or a negative errno.
     pub fn set_result(&mut self, result: isize) {
-        self.regs.set_result(result as c_long);
+        self.regs.set_result(result);
     }
 
     /// The `AUDIT_ARCH_*` number of the call's convention: tells 32-bit calls from 64-bit ones.
@@ -125,12 +125,12 @@ impl SyscallEntryReport<'_> {
 
     /// The instruction pointer: just behind the system call instruction.
     pub fn ip(&self) -> usize {
-        self.regs.ip() as usize
+        self.regs.ip()
     }
 
     /// The stack pointer.
     pub fn sp(&self) -> usize {
-        self.regs.sp() as usize
+        self.regs.sp()
     }
 
     /// An engine that was called before this one has aborted the call.
@@ -160,12 +160,12 @@ impl SyscallExitReport<'_> {
 
     /// The result: a value, or a negative errno (the kernel's own restart codes included).
     pub fn result(&self) -> isize {
-        self.regs.result() as isize
+        self.regs.result()
     }
 
     /// Changes the result.
     pub fn set_result(&mut self, result: isize) {
-        self.regs.set_result(result as c_long);
+        self.regs.set_result(result);
     }
 
     /// See [`SyscallEntryReport::arch`].
@@ -205,12 +205,12 @@ stoppable!(ExecReport);
 impl ExecReport<'_> {
     /// The entry point of the program, or of its loader.
     pub fn ip(&self) -> usize {
-        self.regs.ip() as usize
+        self.regs.ip()
     }
 
     /// The new stack pointer.
     pub fn sp(&self) -> usize {
-        self.regs.sp() as usize
+        self.regs.sp()
     }
 }
 

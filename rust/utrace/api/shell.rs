@@ -15,8 +15,8 @@ use super::{
 use crate::{
     core::{
         action::{
-            Resume,
             Syscall, //
+            Wish,
         },
         stop::Number, //
     },
@@ -42,11 +42,11 @@ impl From<Action> for Verdict {
     fn from(action: Action) -> Verdict {
         Verdict {
             resume: match action {
-                Action::Stop => Resume::Stop,
-                Action::Interrupt => Resume::Interrupt,
-                Action::Report => Resume::Report,
-                Action::Resume => Resume::Resume,
-                Action::Detach => Resume::Detach,
+                Action::Stop => Wish::Stop,
+                Action::Interrupt => Wish::Interrupt,
+                Action::Report => Wish::Report,
+                Action::Resume => Wish::Resume,
+                Action::Detach => Wish::Detach,
             },
             syscall: Syscall::Run,
         }

@@ -6,7 +6,7 @@
 /// `utrace_control`. The numbers are those of the historic `enum utrace_resume_action`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
-pub(crate) enum Resume {
+pub(crate) enum Wish {
     /// Stay stopped until released.
     Stop = 0,
     /// Report again before user mode, leaving a blocking system call for it.
@@ -39,7 +39,7 @@ impl Syscall {
 
 /// The reports that a thread owes before it enters user mode, as bits of one word.
 pub(crate) mod pending {
-    use super::Resume;
+    use super::Wish;
 
     /// A round of QUIESCE callbacks.
     pub(crate) const REPORT: u32 = 1;
@@ -47,10 +47,10 @@ pub(crate) mod pending {
     pub(crate) const INTERRUPT: u32 = 2;
 
     /// What `wish` adds.
-    pub(crate) const fn of(wish: Resume) -> u32 {
+    pub(crate) const fn of(wish: Wish) -> u32 {
         match wish {
-            Resume::Interrupt => INTERRUPT | REPORT,
-            Resume::Report => REPORT,
+            Wish::Interrupt => INTERRUPT | REPORT,
+            Wish::Report => REPORT,
             _ => 0,
         }
     }

@@ -51,8 +51,8 @@ pub(crate) struct Match {
 impl Match {
     fn fits(&self, engine: &Engine) -> bool {
         !engine.life.is_detached()
-            && self.ops.map_or(true, |ops| ops == engine.identity.0)
-            && self.data.map_or(true, |data| data == engine.identity.1)
+            && self.ops.is_none_or(|ops| ops == engine.identity.0)
+            && self.data.is_none_or(|data| data == engine.identity.1)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     core::{
         action::{
             pending,
-            Resume, //
+            Wish, //
         },
         event::{
             self,
@@ -93,7 +93,7 @@ pub(crate) fn stop(engine: &Engine) -> Result<Asked> {
         return Err(ESRCH);
     }
     if !parked {
-        utrace.add_pending(pending::of(Resume::Report));
+        utrace.add_pending(pending::of(Wish::Report));
         if utrace.queue(Notify::Resume).is_err() {
             let _ = hold::release_ask(&**utrace, &engine.ask, None);
             return Err(ESRCH);
@@ -110,31 +110,31 @@ fn check_alive(engine: &Engine) -> Result {
 }
 
 /// `utrace_control`.
-pub(crate) fn control(engine: &Arc<Engine>, action: Resume) -> Result {
+pub(crate) fn control(engine: &Arc<Engine>, action: Wish) -> Result {
     match action {
-        Resume::Detach => return detach(engine),
-        Resume::Stop => {
+        Wish::Detach => return detach(engine),
+        Wish::Stop => {
             return match stop(engine)?.parked {
                 true => Ok(()),
                 false => Err(einprogress()),
             }
         }
-        Resume::Resume => {
+        Wish::Resume => {
             check_alive(engine)?;
             resume(engine)?;
             return Ok(());
         }
-        Resume::Report | Resume::Interrupt => {}
+        Wish::Report | Wish::Interrupt => {}
     }
     check_alive(engine)?;
-    if action == Resume::Report && engine.events() & Event::Quiesce.bit() == 0 {
+    if action == Wish::Report && engine.events() & Event::Quiesce.bit() == 0 {
         return Err(EINVAL);
     }
     let utrace = &engine.utrace;
     utrace.add_pending(pending::of(action));
     resume(engine)?;
     utrace.queue(match action {
-        Resume::Interrupt => Notify::Signal,
+        Wish::Interrupt => Notify::Signal,
         _ => Notify::Resume,
     })
 }

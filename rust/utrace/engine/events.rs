@@ -162,6 +162,8 @@ struct KillParked;
 
 impl PerThread for KillParked {
     fn each(task: &Task) {
-        global::get().table.with(task, |utrace| hold::kill(&*utrace));
+        global::get()
+            .table
+            .with(task, |utrace| hold::kill(&*utrace));
     }
 }

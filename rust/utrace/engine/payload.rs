@@ -8,8 +8,8 @@ use super::{
 };
 use crate::core::{
     action::{
-        Resume,
         Syscall, //
+        Wish,
     },
     stop::Number, //
 };
@@ -21,13 +21,13 @@ use kernel::{
 
 /// What a callback returned.
 pub(crate) struct Verdict {
-    pub(crate) resume: Resume,
+    pub(crate) resume: Wish,
     pub(crate) syscall: Syscall,
 }
 
 impl Verdict {
     pub(crate) const RESUME: Verdict = Verdict {
-        resume: Resume::Resume,
+        resume: Wish::Resume,
         syscall: Syscall::Run,
     };
 }

@@ -19,8 +19,8 @@ use crate::{
     core::{
         action::{
             pending,
-            Resume,
             Syscall, //
+            Wish,
         },
         event::Event,
         hold::{
@@ -148,13 +148,16 @@ fn one(
     outcome: &mut Outcome,
 ) {
     let events = engine.events();
-    if event != Event::Quiesce
-        && event != Event::Reap
-        && events & Event::Quiesce.bit() != 0
-    {
+    if event != Event::Quiesce && event != Event::Reap && events & Event::Quiesce.bit() != 0 {
         // An engine hears of events that only others asked for, too.
         let mut quiesce = Data::Quiesce { event: Some(event) };
-        call(utrace, engine, event.stops_in_place(), &mut quiesce, outcome);
+        call(
+            utrace,
+            engine,
+            event.stops_in_place(),
+            &mut quiesce,
+            outcome,
+        );
         if outcome.killed {
             return;
         }
@@ -185,7 +188,14 @@ fn call(
     // SAFETY: The callback was entered above, and is left below.
     let verdict = unsafe { engine.payload.call(engine, ticket, data) };
     window(Window::CallbackReturned, engine);
-    let stop = decide(utrace, engine, data.event(), stops_in_place, verdict, outcome);
+    let stop = decide(
+        utrace,
+        engine,
+        data.event(),
+        stops_in_place,
+        verdict,
+        outcome,
+    );
     leave(engine, verdict_is_detach(&stop));
     window(Window::BeforePark, engine);
     if let Decision::Stop = stop {
@@ -216,7 +226,7 @@ fn decide(
     outcome: &mut Outcome,
 ) -> Decision {
     outcome.syscall = outcome.syscall.merge(verdict.syscall);
-    if verdict.resume == Resume::Stop {
+    if verdict.resume == Wish::Stop {
         if stops_in_place {
             return Decision::Stop;
         }
@@ -229,15 +239,15 @@ fn decide(
         engine.stop.settle();
     }
     match verdict.resume {
-        Resume::Detach => return Decision::Detach,
-        Resume::Interrupt => ask_for_report(utrace, verdict.resume, Notify::Signal),
-        Resume::Report => ask_for_report(utrace, verdict.resume, Notify::Resume),
-        Resume::Stop | Resume::Resume => {}
+        Wish::Detach => return Decision::Detach,
+        Wish::Interrupt => ask_for_report(utrace, verdict.resume, Notify::Signal),
+        Wish::Report => ask_for_report(utrace, verdict.resume, Notify::Resume),
+        Wish::Stop | Wish::Resume => {}
     }
     Decision::Nothing
 }
 
-fn ask_for_report(utrace: &Arc<Utrace>, wish: Resume, notify: Notify) {
+fn ask_for_report(utrace: &Arc<Utrace>, wish: Wish, notify: Notify) {
     utrace.add_pending(pending::of(wish));
     // An exiting thread enters user mode no more.
     let _ = utrace.queue(notify);
@@ -276,8 +286,7 @@ fn leave(engine: &Arc<Engine>, detach: bool) {
 /// Work queued by reports and controls: the thread is about to enter user mode.
 pub(crate) fn before_user_mode(utrace: &Arc<Utrace>) {
     loop {
-        if task::with_current(|current| task::is_exiting(current)) || task::fatal_signal_pending()
-        {
+        if task::with_current(task::is_exiting) || task::fatal_signal_pending() {
             return;
         }
         let owed = utrace.take_pending();
@@ -305,7 +314,13 @@ pub(crate) fn reap(utrace: &Arc<Utrace>) {
     let task = utrace.task.clone();
     let mut outcome = Outcome::NOTHING;
     for engine in engines.0.iter() {
-        one(utrace, engine, Event::Reap, &mut Data::Reap { task: &task }, &mut outcome);
+        one(
+            utrace,
+            engine,
+            Event::Reap,
+            &mut Data::Reap { task: &task },
+            &mut outcome,
+        );
         attach::detach(engine);
     }
 }

@@ -15,7 +15,7 @@ use kernel::{
 pub(crate) fn resolve(name: &'static CStr) -> Result<c_ulong> {
     let mut err: c_long = 0;
     // SAFETY: Both pointers are valid for the call.
-    let addr = unsafe { bindings::utrace_symbol_address(name.as_ptr().cast(), &mut err) };
+    let addr = unsafe { bindings::utrace_symbol_address(name.as_char_ptr(), &mut err) };
     to_result(err as c_int)?;
     Ok(addr)
 }

@@ -43,7 +43,7 @@ impl Raw {
         let raw = KBox::into_raw(arguments);
         // SAFETY: `raw` becomes the thread's, which frees it.
         let task = unsafe {
-            bindings::utrace_kthread_create(Some(thread), raw.cast(), name.as_ptr().cast())
+            bindings::utrace_kthread_create(Some(thread), raw.cast(), name.as_char_ptr())
         };
         let task = from_err_ptr(task).inspect_err(|_| {
             // SAFETY: There is no thread; the arguments are still ours.
@@ -68,6 +68,9 @@ impl Raw {
     }
 }
 
+/// # Safety
+///
+/// `data` must be what [`Raw::start`] made of its arguments.
 unsafe extern "C" fn thread(data: *mut c_void) -> c_int {
     type Arguments = (fn(*mut c_void), *mut c_void);
     // SAFETY: What `Raw::start` passed.

@@ -69,6 +69,9 @@ impl GoingNotifier {
         Ok(GoingNotifier { block })
     }
 
+    /// # Safety
+    ///
+    /// None: the module is only named, not looked at.
     unsafe extern "C" fn notify<T: OnGoing>(
         _block: *mut bindings::notifier_block,
         state: c_ulong,

@@ -60,6 +60,9 @@ pub(crate) fn drop_later<T: HasDeferredDrop>(reference: Arc<T>) {
     unsafe { bindings::call_rcu(head, Some(drop_reference::<T>)) };
 }
 
+/// # Safety
+///
+/// `head` must be that of a `T` of which [`drop_later`] leaked a reference.
 unsafe extern "C" fn drop_reference<T: HasDeferredDrop>(head: *mut bindings::callback_head) {
     let raw = head.wrapping_byte_sub(T::OFFSET).cast::<T>();
     // SAFETY: From `into_raw` in `drop_later`.

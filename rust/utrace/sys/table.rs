@@ -90,8 +90,7 @@ impl<T: HasEntry> Table<T> {
     /// Adds `object`. `EEXIST` when its thread has one.
     pub(crate) fn insert(&self, object: Arc<T>) -> Result {
         // SAFETY: The table is initialised, the entry is in no table yet.
-        let err =
-            unsafe { bindings::utrace_table_insert(self.table.get(), Self::entry(&object)) };
+        let err = unsafe { bindings::utrace_table_insert(self.table.get(), Self::entry(&object)) };
         to_result(err)?;
         // The table's reference.
         let _ = Arc::into_raw(object);
@@ -110,11 +109,7 @@ impl<T: HasEntry> Table<T> {
 
     /// Runs `f` with the object of `task`, under RCU.
     #[inline]
-    pub(crate) fn with<R>(
-        &self,
-        task: &Task,
-        f: impl FnOnce(ArcBorrow<'_, T>) -> R,
-    ) -> Option<R> {
+    pub(crate) fn with<R>(&self, task: &Task, f: impl FnOnce(ArcBorrow<'_, T>) -> R) -> Option<R> {
         let _guard = rcu::read_lock();
         // SAFETY: Under RCU, as the function asks.
         let entry = unsafe { bindings::utrace_table_lookup(self.table.get(), task.as_ptr()) };

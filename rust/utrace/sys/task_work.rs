@@ -99,8 +99,13 @@ impl<T: HasTaskWork<ID>, const ID: u32> TaskWork<T, ID> {
     /// Takes the work from the list of `task`, if it is there and has not begun.
     pub(crate) fn cancel(&self, owner: &Arc<T>, task: &Task, cancel: Cancel) {
         // SAFETY: The address is that of `task_work_cancel`, both arguments are valid.
-        let cancelled =
-            unsafe { bindings::utrace_call2(cancel.0, task.as_ptr() as _, self.head.get() as _) };
+        let cancelled = unsafe {
+            bindings::utrace_call2(
+                cancel.0,
+                task.as_ptr() as c_ulong,
+                self.head.get() as c_ulong,
+            )
+        };
         // The function returns a C `bool`: only the low byte counts.
         if cancelled & 0xff != 0 {
             self.queued.xchg(false, Full);
@@ -109,6 +114,9 @@ impl<T: HasTaskWork<ID>, const ID: u32> TaskWork<T, ID> {
         }
     }
 
+    /// # Safety
+    ///
+    /// `head` must be that of a work that [`TaskWork::queue`] has queued.
     unsafe extern "C" fn trampoline(head: *mut bindings::callback_head) {
         let work = head.wrapping_byte_sub(core::mem::offset_of!(Self, head));
         let owner = work.wrapping_byte_sub(T::OFFSET).cast::<T>();

@@ -34,6 +34,9 @@ pub(crate) trait PerThread {
     fn each(task: &Task);
 }
 
+/// # Safety
+///
+/// `task` must be valid for the call.
 unsafe extern "C" fn each<T: PerThread>(task: *mut bindings::task_struct) {
     // SAFETY: The C side passes threads that RCU keeps.
     T::each(unsafe { task::from_raw(task) });
@@ -63,7 +66,7 @@ unsafe impl Sync for Tracepoint {}
 impl Tracepoint {
     pub(crate) fn find(name: &'static CStr) -> Result<Self> {
         // SAFETY: `name` is a C string.
-        let tp = unsafe { bindings::utrace_find_tracepoint(name.as_ptr().cast()) };
+        let tp = unsafe { bindings::utrace_find_tracepoint(name.as_char_ptr()) };
         NonNull::new(tp).map(Tracepoint).ok_or(ENOENT)
     }
 
@@ -81,7 +84,7 @@ pub(crate) trait UnderMutex {
 
 /// Runs `T` under it. One caller at a time; may sleep.
 pub(crate) fn under_tracepoints_mutex<T: UnderMutex>() -> Result {
-    unsafe extern "C" fn run<T: UnderMutex>() {
+    extern "C" fn run<T: UnderMutex>() {
         T::run();
     }
     // SAFETY: Load and unload of the module, the only callers, exclude each other.

@@ -243,6 +243,9 @@ macro_rules! tracehook_entries {
                 },
             };
 
+            /// # Safety
+            ///
+            /// Called by the trampoline of this name only.
             #[no_mangle]
             unsafe extern "C" fn utrace_hook_syscall_enter(args: &mut HookArgs) {
                 // SAFETY: `trace_syscall_enter` takes the registers.
@@ -252,12 +255,18 @@ macro_rules! tracehook_entries {
                 args.set_syscall_nr(nr);
             }
 
+            /// # Safety
+            ///
+            /// Called by the trampoline of this name only.
             #[no_mangle]
             unsafe extern "C" fn utrace_hook_syscall_exit(args: &mut HookArgs) {
                 // SAFETY: `trace_syscall_exit` takes the registers.
                 <$events>::syscall_exit(&mut unsafe { regs(args) });
             }
 
+            /// # Safety
+            ///
+            /// Called by the trampoline of this name only.
             #[no_mangle]
             unsafe extern "C" fn utrace_hook_clone(args: &mut HookArgs) {
                 // SAFETY: `uprobe_copy_process` takes the child.
@@ -266,11 +275,17 @@ macro_rules! tracehook_entries {
                 <$events>::clone(child, args.second());
             }
 
+            /// # Safety
+            ///
+            /// Called by the trampoline of this name only.
             #[no_mangle]
             unsafe extern "C" fn utrace_hook_exec(_args: &mut HookArgs) {
                 <$events>::exec();
             }
 
+            /// # Safety
+            ///
+            /// Called by the trampoline of this name only.
             #[no_mangle]
             unsafe extern "C" fn utrace_hook_exit(args: &mut HookArgs) {
                 let mut code = args.code();
@@ -278,22 +293,34 @@ macro_rules! tracehook_entries {
                 args.set_code(code);
             }
 
+            /// # Safety
+            ///
+            /// Called by the trampoline of this name only.
             #[no_mangle]
             unsafe extern "C" fn utrace_hook_death(_args: &mut HookArgs) {
                 <$events>::death();
             }
 
+            /// # Safety
+            ///
+            /// Called by the trampoline of this name only.
             #[no_mangle]
             unsafe extern "C" fn utrace_hook_reap(args: &mut HookArgs) {
                 // SAFETY: `pidfs_exit` takes the thread.
                 <$events>::reap(unsafe { thread(args) });
             }
 
+            /// # Safety
+            ///
+            /// Called by the trampoline of this name only.
             #[no_mangle]
             unsafe extern "C" fn utrace_hook_regfunc(_args: &mut HookArgs) {
                 syscall_bit::before_register();
             }
 
+            /// # Safety
+            ///
+            /// Called by the trampoline of this name only.
             #[no_mangle]
             unsafe extern "C" fn utrace_hook_unregfunc(_args: &mut HookArgs) {
                 syscall_bit::before_unregister::<$events>();
