@@ -18,7 +18,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <pthread.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -162,35 +164,133 @@ static inline int ut_next_of(int fd, struct ut_event *event, unsigned int kind, 
 	return err;
 }
 
+/* How many events of this kind (and engine, and call, unless -1) are logged; takes all from the log. */
+static inline int ut_drain(int fd, unsigned int kind, int engine, int nr)
+{
+	struct ut_event event;
+	int count = 0;
+
+	while (!ut_next_within(fd, &event, 0))
+		count += event.event == kind && (engine == -1 || (int)event.engine == engine) &&
+			 (nr == -1 || event.nr == nr);
+	return count;
+}
+
+/* The next event of this kind and engine (-1: any). */
+static inline int ut_next_from(int fd, struct ut_event *event, int engine, unsigned int kind, int nr)
+{
+	int err;
+
+	do
+		err = ut_next_of(fd, event, kind, nr);
+	while (!err && engine != -1 && (int)event->engine != engine);
+	return err;
+}
+
+/* In a fixture's setup, without which nothing can be tested. */
+#define UT_OPEN() ({								\
+	int _fd = ut_open();							\
+	if (_fd < 0)								\
+		SKIP(return, "no /dev/utrace_test: load utrace and utrace_test of a test build"); \
+	_fd;									\
+})
+
 /* --- threads to trace ----------------------------------------------------------------------- */
 
-/* A process that makes a system call for each command, and says what it returned. */
+/* What a test and its tracees see of each other. */
+struct ut_shared {
+	volatile int flag[8];
+	volatile long count[8];
+	volatile pid_t tid[16];
+};
+
+static struct ut_shared *shared;
+
+/* Before the first tracee. */
+static inline void ut_share(void)
+{
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		abort();
+}
+
+static inline long ut_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Waits until @condition holds; says what it was if it does not. */
+#define wait_until(condition) ({						\
+	long _end = ut_now_ms() + DEADLINE_MS;					\
+	int _err = 0;								\
+	while (!(condition)) {							\
+		if (ut_now_ms() > _end) {					\
+			fprintf(stderr, "# %s:%d: waited for %s\n", __FILE__, __LINE__, #condition); \
+			_err = -ETIME;						\
+			break;							\
+		}								\
+		usleep(500);							\
+	}									\
+	_err;									\
+})
+
+/* A process that calls a function of the test for each command, and says what it returned. */
 struct tracee {
 	pid_t pid;
 	int command, result;
 };
 
+typedef long (*ut_function)(long *args);
+
+struct ut_command {
+	ut_function function;
+	long args[7];
+};
+
 /* The call that scripts look for. */
 #define CALL	__NR_getppid
 
+static inline long raw_syscall(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 asm("r10") = d, r8 asm("r8") = e, r9 asm("r9") = f;
+	long result;
+
+	asm volatile("syscall" : "=a"(result)
+		     : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+		     : "rcx", "r11", "memory");
+	return result;
+}
+
+/* A command: makes a system call. */
+static inline long do_syscall(long *args)
+{
+	return raw_syscall(args[0], args[1], args[2], args[3], args[4], args[5], args[6]);
+}
+
+static inline long do_exit_group(long *args)
+{
+	_exit(args[0]);
+}
+
+/* Runs in user mode, without a call, until flag[0] is set. */
+static inline long do_spin(long *args)
+{
+	while (!shared->flag[0])
+		shared->count[0]++;
+	return 0;
+}
+
 static inline void tracee_main(int command, int result)
 {
-	char c;
+	struct ut_command c;
+	long r;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	while (read(command, &c, 1) == 1) {
-		long r = -1;
-
-		switch (c) {
-		case 'c':
-			r = syscall(CALL);
-			break;
-		case 'q':
-			_exit(7);
-		}
-		if (r < 0 && errno)
-			r = -errno;
-		errno = 0;
+	while (read(command, &c, sizeof(c)) == sizeof(c)) {
+		r = c.function(c.args);
 		if (write(result, &r, sizeof(r)) != sizeof(r))
 			break;
 	}
@@ -218,15 +318,19 @@ static inline struct tracee tracee_start(void)
 	return tracee;
 }
 
-static inline int tracee_command(struct tracee *tracee, char c)
-{
-	return write(tracee->command, &c, 1) == 1 ? 0 : -errno;
-}
+/* Has the tracee call a function of the test program. */
+#define tracee_run(tracee, call, ...) ({					\
+	struct ut_command _command = { .function = call, .args = { __VA_ARGS__ } }; \
+	write((tracee)->command, &_command, sizeof(_command)) == sizeof(_command) ? 0 : -errno; \
+})
+
+/* Has the tracee make a system call. */
+#define tracee_syscall(tracee, ...) tracee_run(tracee, do_syscall, __VA_ARGS__)
 
 /* Has the tracee make the call. */
 static inline int tracee_call(struct tracee *tracee)
 {
-	return tracee_command(tracee, 'c');
+	return tracee_syscall(tracee, CALL);
 }
 
 /* Waits for the result of a call; -ETIME when it does not come within @ms. */
@@ -268,14 +372,6 @@ static inline int tracee_result(struct tracee *tracee, long *result)
 	return err;
 }
 
-static inline long ut_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Waits until the thread is in state @state ('t': parked). */
 static inline int wait_state(pid_t tid, char state)
 {
@@ -314,6 +410,17 @@ static inline int wait_child(pid_t pid)
 	}
 }
 
+/* A thread's number, as the kernel has it. */
+static inline pid_t ut_gettid(void)
+{
+	return syscall(__NR_gettid);
+}
+
+static inline bool exists(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
 static inline void tracee_end(struct tracee *tracee)
 {
 	if (tracee->pid > 0) {
@@ -323,6 +430,28 @@ static inline void tracee_end(struct tracee *tracee)
 		close(tracee->result);
 	}
 	tracee->pid = -1;
+}
+
+/* The tracee has ended, or does: its status. */
+static inline int tracee_status(struct tracee *tracee)
+{
+	int status = wait_child(tracee->pid);
+
+	close(tracee->command);
+	close(tracee->result);
+	tracee->pid = -1;
+	return status;
+}
+
+/* Whether a status says: by this signal. */
+static inline bool ended_by(int status, int sig)
+{
+	return status != -1 && WIFSIGNALED(status) && WTERMSIG(status) == sig;
+}
+
+static inline bool ended_with(int status, int code)
+{
+	return status != -1 && WIFEXITED(status) && WEXITSTATUS(status) == code;
 }
 
 #endif

@@ -295,7 +295,7 @@ impl<T: Tracer> Drop for Engine<T> {
         }
         let engine = &self.engine.0;
         attach::detach(engine);
-        if !(task::is_current(&engine.utrace.task) && engine.life.is_in_callback()) {
+        if !engine.is_called_by_current() {
             attach::wait(engine, false);
         }
     }

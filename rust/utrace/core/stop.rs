@@ -175,12 +175,6 @@ impl StopWord {
         }
     }
 
-    /// Whether the current stop is parked.
-    #[cfg(utrace_test)]
-    pub(crate) fn is_parked(&self) -> bool {
-        phase(self.0.load()) == PARKED
-    }
-
     /// What utrace did before tickets: a release that comes while nothing is stopped, or for a
     /// stop that is over, is remembered and swallows the next stop. For the model alone.
     #[cfg(all(utrace_test, loom))]

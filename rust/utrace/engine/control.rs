@@ -172,7 +172,7 @@ pub(crate) fn set_events(engine: &Engine, events: u32) -> Result {
     engine.store_events(events);
     attach::update_wants(utrace);
     let removed = old & !events != 0;
-    if removed && engine.life.is_in_callback() && !task::is_current(&utrace.task) {
+    if removed && engine.life.is_in_callback() && !engine.is_called_by_current() {
         return Err(einprogress());
     }
     Ok(())
@@ -182,7 +182,7 @@ const REAP: u32 = Event::Reap.bit();
 
 /// `utrace_barrier`. May sleep.
 pub(crate) fn barrier(engine: &Engine) -> Result {
-    if task::is_current(&engine.utrace.task) {
+    if task::is_current(&engine.utrace.task) || engine.is_called_by_current() {
         return Ok(());
     }
     if !attach::wait(engine, true) {

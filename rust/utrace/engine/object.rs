@@ -13,7 +13,10 @@ use crate::{
         life::EngineLife,
         stop::StopWord, //
     },
-    sys::module::Owner, //
+    sys::{
+        module::Owner,
+        task, //
+    }, //
 };
 use kernel::{
     prelude::*,
@@ -21,6 +24,7 @@ use kernel::{
         atomic::{
             Acquire,
             Atomic,
+            Relaxed,
             Release, //
         },
         Arc, //
@@ -43,6 +47,8 @@ pub(crate) struct Engine {
     /// `stop` was decided by a report that cannot stop the thread in place. Only the thread itself
     /// reads and writes it.
     pub(crate) deferred: Atomic<bool>,
+    /// Who runs a callback now, as the address of a thread: the thread itself, or its reaper.
+    caller: Atomic<usize>,
     events: Atomic<u32>,
     pub(crate) payload: Payload,
 }
@@ -66,6 +72,7 @@ impl Engine {
                 stop: StopWord::new(),
                 ask: Ask::new(),
                 deferred: Atomic::new(false),
+                caller: Atomic::new(0),
                 events: Atomic::new(events & event::ALL),
                 payload,
             },
@@ -81,6 +88,18 @@ impl Engine {
         } else {
             self.events.load(Acquire)
         }
+    }
+
+    /// Notes that the current thread runs a callback of the engine, or does no more.
+    #[inline]
+    pub(crate) fn set_caller(&self, calling: bool) {
+        let caller = if calling { task::current_address() } else { 0 };
+        self.caller.store(caller, Relaxed);
+    }
+
+    /// Whether the current thread runs a callback of the engine, and so must not wait for its end.
+    pub(crate) fn is_called_by_current(&self) -> bool {
+        self.caller.load(Relaxed) == task::current_address()
     }
 
     pub(crate) fn store_events(&self, events: u32) {

@@ -185,8 +185,10 @@ fn call(
         // From the first instruction of the callback there is a ticket to resume.
         engine.stop.prepare()
     };
+    engine.set_caller(true);
     // SAFETY: The callback was entered above, and is left below.
     let verdict = unsafe { engine.payload.call(engine, ticket, data) };
+    engine.set_caller(false);
     window(Window::CallbackReturned, engine);
     let stop = decide(
         utrace,
@@ -291,10 +293,13 @@ pub(crate) fn before_user_mode(utrace: &Arc<Utrace>) {
         }
         let owed = utrace.take_pending();
         let mut outcome = Outcome::NOTHING;
-        if owed & pending::REPORT != 0 {
-            outcome = pass(utrace, &mut Data::Quiesce { event: None });
-        } else if let Some(engines) = utrace.engines() {
+        if let Some(engines) = utrace.engines() {
             flush_deferred(utrace, &engines, &mut outcome);
+        }
+        if !outcome.killed && owed & pending::REPORT != 0 {
+            let round = pass(utrace, &mut Data::Quiesce { event: None });
+            outcome.stopped |= round.stopped;
+            outcome.killed = round.killed;
         }
         if !outcome.killed && utrace.is_asked() {
             outcome.note(hold::park(&**utrace, None));

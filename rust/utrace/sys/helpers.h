@@ -57,14 +57,14 @@ struct pt_regs *utrace_current_regs(void);
 bool utrace_work_bit(struct task_struct *task);
 void utrace_set_work_bit(struct task_struct *task);
 void utrace_clear_work_bit(struct task_struct *task);
-void utrace_for_each_thread(void (*fn)(struct task_struct *task));
+typedef void (*utrace_thread_fn)(struct task_struct *task);
+void utrace_for_each_thread(utrace_thread_fn fn);
 struct tracepoint *utrace_find_tracepoint(const char *name);
 bool utrace_tracepoint_enabled(struct tracepoint *tp);
 int utrace_under_tracepoints_mutex(void (*fn)(void));
 int utrace_probe_kills(void (*killed)(struct task_struct *task));
 void utrace_unprobe_kills(void);
-void utrace_for_each_thread_of_group(struct task_struct *task,
-				     void (*fn)(struct task_struct *task));
+void utrace_for_each_thread_of_group(struct task_struct *task, utrace_thread_fn fn);
 
 /* table.c */
 struct utrace_entry {

@@ -57,5 +57,5 @@ bool utrace_fatal_signal_pending(void)
 
 void utrace_smp_mb(void)
 {
-	smp_mb();
+	smp_mb(); /* for the Rust side, which says what it pairs with */
 }

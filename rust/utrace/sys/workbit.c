@@ -25,7 +25,7 @@ void utrace_clear_work_bit(struct task_struct *task)
 	clear_task_syscall_work(task, SYSCALL_TRACEPOINT);
 }
 
-void utrace_for_each_thread(void (*fn)(struct task_struct *task))
+void utrace_for_each_thread(utrace_thread_fn fn)
 {
 	struct task_struct *process, *thread;
 
@@ -35,8 +35,7 @@ void utrace_for_each_thread(void (*fn)(struct task_struct *task))
 	rcu_read_unlock();
 }
 
-void utrace_for_each_thread_of_group(struct task_struct *task,
-				     void (*fn)(struct task_struct *task))
+void utrace_for_each_thread_of_group(struct task_struct *task, utrace_thread_fn fn)
 {
 	struct task_struct *thread;
 

@@ -210,9 +210,9 @@ impl HookArgs {
         self.si as u64
     }
 
-    /// `trace_syscall_enter` of 7.2 takes the number as second argument, for later probes.
-    pub(crate) fn set_syscall_nr(&mut self, nr: c_long) {
-        self.si = nr as c_ulong;
+    /// Changes it: what probes after us are told as the number of a call (7.2), or its result.
+    pub(crate) fn set_second(&mut self, value: c_long) {
+        self.si = value as c_ulong;
     }
 
     /// The first argument, as an exit code.
@@ -252,7 +252,7 @@ macro_rules! tracehook_entries {
                 let mut regs = unsafe { regs(args) };
                 <$events>::syscall_enter(&mut regs);
                 let nr = regs.nr();
-                args.set_syscall_nr(nr);
+                args.set_second(nr);
             }
 
             /// # Safety
@@ -261,7 +261,10 @@ macro_rules! tracehook_entries {
             #[no_mangle]
             unsafe extern "C" fn utrace_hook_syscall_exit(args: &mut HookArgs) {
                 // SAFETY: `trace_syscall_exit` takes the registers.
-                <$events>::syscall_exit(&mut unsafe { regs(args) });
+                let mut regs = unsafe { regs(args) };
+                <$events>::syscall_exit(&mut regs);
+                let result = regs.result();
+                args.set_second(result);
             }
 
             /// # Safety

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A traced thread as the scheduler and the signal code see it, and its [`Site`].
+
+use super::core::hold::{
+    Hold,
+    Site, //
+};
+use loom::sync::{
+    atomic::{
+        AtomicBool,
+        AtomicU32,
+        Ordering::Relaxed, //
+    },
+    Condvar,
+    Mutex,
+    MutexGuard, //
+};
+
+const RUNNING: u32 = 0;
+/// `TASK_WAKEKILL | __TASK_TRACED`: also the state of a ptrace stop.
+const PARKED: u32 = 1;
+
+/// What of a `task_struct` takes part.
+///
+/// The full barriers of `set_current_state` and `try_to_wake_up` are not here: one lock stands for
+/// `pi_lock` and the run queue's, and orders the same; loom's fences would order more.
+pub(crate) struct Task {
+    state: AtomicU32,
+    pi_lock: Mutex<()>,
+    woken: Condvar,
+    siglock: Mutex<()>,
+    sigkill: AtomicBool,
+}
+
+impl Task {
+    fn new() -> Self {
+        Task {
+            state: AtomicU32::new(RUNNING),
+            pi_lock: Mutex::new(()),
+            woken: Condvar::new(),
+            siglock: Mutex::new(()),
+            sigkill: AtomicBool::new(false),
+        }
+    }
+
+    /// `schedule()`: does not sleep if it was woken, or a fatal signal came, since the state was
+    /// set.
+    fn schedule(&self) {
+        let mut lock = self.pi_lock.lock().unwrap();
+        if self.state.load(Relaxed) != RUNNING && self.sigkill.load(Relaxed) {
+            self.state.store(RUNNING, Relaxed);
+        }
+        while self.state.load(Relaxed) != RUNNING {
+            lock = self.woken.wait(lock).unwrap();
+        }
+    }
+
+    /// `try_to_wake_up()`: by state.
+    fn wake(&self) {
+        let _lock = self.pi_lock.lock().unwrap();
+        if self.state.load(Relaxed) == PARKED {
+            self.state.store(RUNNING, Relaxed);
+            self.woken.notify_all();
+        }
+    }
+
+    /// `send_sig(SIGKILL)`: pending first, then the wake-up.
+    pub(crate) fn send_sigkill(&self) {
+        let _lock = self.siglock.lock().unwrap();
+        self.sigkill.store(true, Relaxed);
+        self.wake();
+    }
+
+    /// `get_signal()`: a SIGKILL is taken, and from then on not pending. By the thread.
+    pub(crate) fn take_sigkill(&self) -> bool {
+        let _lock = self.siglock.lock().unwrap();
+        let was = self.sigkill.load(Relaxed);
+        self.sigkill.store(false, Relaxed);
+        was
+    }
+
+    /// A stop that is none of ours, in the same state, as ptrace makes it: it does not loop, so no
+    /// wake-up may hit it but a SIGKILL's. By the thread.
+    pub(crate) fn stop_for_ptrace(&self) {
+        self.state.store(PARKED, Relaxed);
+        let _lock = self.pi_lock.lock().unwrap();
+        assert!(
+            self.state.load(Relaxed) == PARKED || self.sigkill.load(Relaxed),
+            "a late wake-up hit another sleep of the thread"
+        );
+        self.state.store(RUNNING, Relaxed);
+    }
+}
+
+/// A thread and the lock of [`super::core::hold`].
+pub(crate) struct Thread {
+    pub(crate) task: Task,
+    hold: Mutex<Hold>,
+}
+
+impl Thread {
+    pub(crate) fn new() -> Self {
+        Thread {
+            task: Task::new(),
+            hold: Mutex::new(Hold::new()),
+        }
+    }
+
+    pub(crate) fn is_asked(&self) -> bool {
+        self.lock().is_asked()
+    }
+}
+
+impl Site for Thread {
+    type Guard<'a> = MutexGuard<'a, Hold>;
+
+    fn lock(&self) -> MutexGuard<'_, Hold> {
+        self.hold.lock().unwrap()
+    }
+
+    fn set_parked_state(&self, _guard: &mut MutexGuard<'_, Hold>) {
+        self.task.state.store(PARKED, Relaxed);
+    }
+
+    fn sleep(&self) {
+        self.task.schedule();
+    }
+
+    fn set_running_state(&self) {
+        self.task.state.store(RUNNING, Relaxed);
+    }
+
+    fn wake(&self, _guard: &mut MutexGuard<'_, Hold>) {
+        self.task.wake();
+    }
+
+    fn fatal_signal_pending(&self) -> bool {
+        self.task.sigkill.load(Relaxed)
+    }
+}
