@@ -72,6 +72,7 @@ fn make_core(mutant: &Mutant, core: &Path, copy: &Path) {
         if mutant.switches {
             text = text
                 .replace("#[cfg(utrace_test)]", "")
+                .replace("#[cfg(all(utrace_test, loom))]", "")
                 .replace("#[cfg(not(utrace_test))]", "#[cfg(any())]");
         }
         fs::write(copy.join(name), text).unwrap();

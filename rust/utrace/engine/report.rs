@@ -96,7 +96,7 @@ pub(crate) struct Outcome {
     pub(crate) syscall: Syscall,
     /// The thread was parked.
     pub(crate) stopped: bool,
-    /// The thread was killed while it was parked; the rest of the engines was not called.
+    /// The thread was killed; the rest of the engines was not called.
     pub(crate) killed: bool,
 }
 
@@ -135,6 +135,10 @@ pub(crate) fn pass(utrace: &Arc<Utrace>, data: &mut Data<'_, '_>) -> Outcome {
             break;
         }
         one(utrace, &engines.0[i], event, data, &mut outcome);
+        // An exit is reported to everybody; of anything else a killed thread sees no more.
+        if event.stops_in_place() && event != Event::Exit && task::fatal_signal_pending() {
+            outcome.killed = true;
+        }
     }
     outcome
 }

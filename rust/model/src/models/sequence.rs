@@ -6,8 +6,8 @@
 use super::super::core::{
     action::{
         pending,
-        Resume,
-        Syscall, //
+        Syscall,
+        Wish, //
     },
     event::{
         self,
@@ -163,11 +163,11 @@ fn wishes() {
     let (report, interrupt) = (pending::REPORT, pending::INTERRUPT);
     assert_eq!(report & interrupt, 0);
     for (wish, owed) in [
-        (Resume::Stop, 0),
-        (Resume::Resume, 0),
-        (Resume::Detach, 0),
-        (Resume::Report, report),
-        (Resume::Interrupt, report | interrupt),
+        (Wish::Stop, 0),
+        (Wish::Resume, 0),
+        (Wish::Detach, 0),
+        (Wish::Report, report),
+        (Wish::Interrupt, report | interrupt),
     ] {
         assert_eq!(pending::of(wish), owed);
     }
