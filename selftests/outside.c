@@ -140,6 +140,32 @@ TEST_F(outside, stop_and_resume_of_a_running_thread_many_times)
 	expect_runs(_metadata);
 }
 
+/* The next QUIESCE on the way to user mode. */
+static int next_quiesce(int fd, struct ut_event *event)
+{
+	int err;
+
+	do
+		err = ut_next_of(fd, event, UT_QUIESCE, -1);
+	while (!err && event->quiesce_for);
+	return err;
+}
+
+/* In poll(), with an engine that has only QUIESCE, so that it hears of no system call. */
+static int block(struct __test_metadata *_metadata, FIXTURE_DATA(outside) *self, int ms)
+{
+	struct ut_event event;
+	int quiesce;
+
+	EXPECT_EQ(0, tracee_syscall(&self->tracee, __NR_poll, 0, 0, ms));
+	EXPECT_EQ(0, ut_next_from(self->fd, &event, self->engine, UT_SYSCALL_ENTRY, __NR_poll));
+	EXPECT_EQ(0, wait_state(self->tracee.pid, 'S'));
+	EXPECT_EQ(0, ut_op(self->fd, UT_DROP, self->engine, 0));
+	quiesce = ut_attach(self->fd, self->tracee.pid, UT_QUIESCE);
+	EXPECT_GE(quiesce, 0);
+	return quiesce;
+}
+
 /* --- a blocked thread ---------------------------------------------------------------------- */
 
 TEST_F(outside, stop_of_a_blocked_thread_and_interrupt)
@@ -166,16 +192,11 @@ TEST_F(outside, stop_of_a_blocked_thread_and_interrupt)
 TEST_F(outside, interrupt_of_a_blocked_thread_that_stops_in_quiesce)
 {
 	struct ut_event event;
-	int quiesce = ut_attach(self->fd, self->tracee.pid, UT_QUIESCE);
+	int quiesce = block(_metadata, self, -1);
 
-	ASSERT_EQ(0, tracee_syscall(&self->tracee, __NR_poll, 0, 0, -1));
-	ASSERT_EQ(0, ut_next_from(self->fd, &event, self->engine, UT_SYSCALL_ENTRY, __NR_poll));
-	ASSERT_EQ(0, wait_state(self->tracee.pid, 'S'));
-	ut_drain(self->fd, 0, -1, -1);
 	ut_on(self->fd, quiesce, UT_QUIESCE, -1, UT_STOP, 0, 1);
 	EXPECT_EQ(0, ut_control(self->fd, quiesce, UT_INTERRUPT));
-	ASSERT_EQ(0, ut_next_of(self->fd, &event, UT_QUIESCE, -1));
-	EXPECT_EQ(0, event.quiesce_for);
+	ASSERT_EQ(0, next_quiesce(self->fd, &event));
 	ASSERT_EQ(0, wait_parked(self->tracee.pid));
 	EXPECT_EQ(FOUND_PARKED, ut_resume(self->fd, quiesce, event.ticket));
 	ASSERT_EQ(0, wait_state(self->tracee.pid, 'S'));
@@ -184,17 +205,12 @@ TEST_F(outside, interrupt_of_a_blocked_thread_that_stops_in_quiesce)
 TEST_F(outside, report_does_not_interrupt_a_blocked_thread)
 {
 	struct ut_event event;
-	int quiesce = ut_attach(self->fd, self->tracee.pid, UT_QUIESCE);
+	int quiesce = block(_metadata, self, 300);
 	long r;
 
-	ASSERT_EQ(0, tracee_syscall(&self->tracee, __NR_poll, 0, 0, 300));
-	ASSERT_EQ(0, ut_next_from(self->fd, &event, self->engine, UT_SYSCALL_ENTRY, __NR_poll));
-	ASSERT_EQ(0, wait_state(self->tracee.pid, 'S'));
-	ut_drain(self->fd, 0, -1, -1);
 	EXPECT_EQ(0, ut_control(self->fd, quiesce, UT_REPORT));
 	/* Only when the call has ended by itself, which is not restarted. */
-	ASSERT_EQ(0, ut_next_of(self->fd, &event, UT_QUIESCE, -1));
-	EXPECT_EQ(0, event.quiesce_for);
+	ASSERT_EQ(0, next_quiesce(self->fd, &event));
 	ASSERT_EQ(0, tracee_result(&self->tracee, &r));
 	EXPECT_EQ(0, r);
 }
@@ -369,12 +385,11 @@ static void report_running(struct __test_metadata *_metadata, FIXTURE_DATA(outsi
 	ut_drain(self->fd, 0, -1, -1);
 	for (int i = 0; i < 10; i++) {
 		EXPECT_EQ(0, ut_control(self->fd, self->engine, action));
-		ASSERT_EQ(0, ut_next_of(self->fd, &event, UT_QUIESCE, -1));
-		EXPECT_EQ(0, event.quiesce_for);
+		ASSERT_EQ(0, next_quiesce(self->fd, &event));
 	}
 	ut_on(self->fd, self->engine, UT_QUIESCE, -1, UT_STOP, 0, 1);
 	EXPECT_EQ(0, ut_control(self->fd, self->engine, action));
-	ASSERT_EQ(0, ut_next_of(self->fd, &event, UT_QUIESCE, -1));
+	ASSERT_EQ(0, next_quiesce(self->fd, &event));
 	ASSERT_EQ(0, wait_parked(self->tracee.pid));
 	expect_stands(_metadata, self);
 	EXPECT_EQ(FOUND_PARKED, ut_resume(self->fd, self->engine, event.ticket));
@@ -398,7 +413,7 @@ static void report_parked(struct __test_metadata *_metadata, FIXTURE_DATA(outsid
 	ut_drain(self->fd, 0, -1, -1);
 	ut_on(self->fd, self->engine, UT_QUIESCE, -1, UT_STOP, 0, 1);
 	EXPECT_EQ(0, ut_control(self->fd, self->engine, action));
-	ASSERT_EQ(0, ut_next_of(self->fd, &event, UT_QUIESCE, -1));
+	ASSERT_EQ(0, next_quiesce(self->fd, &event));
 	EXPECT_EQ(-ESTALE, ut_resume(self->fd, self->engine, ticket));
 	ASSERT_EQ(0, wait_parked(self->tracee.pid));
 	expect_stands(_metadata, self);

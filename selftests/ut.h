@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -307,8 +308,10 @@ static inline struct tracee tracee_start(void)
 	fflush(NULL);
 	tracee.pid = fork();
 	if (tracee.pid == 0) {
-		close(command[1]);
-		close(result[0]);
+		/* A session ends when the test closes it: no other may have it open. */
+		for (int fd = 3; fd < 64; fd++)
+			if (fd != command[0] && fd != result[1])
+				close(fd);
 		tracee_main(command[0], result[1]);
 	}
 	close(command[0]);

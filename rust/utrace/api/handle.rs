@@ -125,7 +125,8 @@ impl EngineRef {
     /// The stop is independent of those that callbacks make, and lasts until its ticket is
     /// resumed, or [`EngineRef::resume`] is called. A second request before that is the same stop.
     /// A thread that blocks in a system call gets there when the call ends;
-    /// [`Control::Interrupt`] makes it leave the call.
+    /// [`Control::Interrupt`], after this, makes it leave the call. (Historic `UTRACE_INTERRUPT`
+    /// and `UTRACE_REPORT` took the wish for a stop back; ours resume only what is parked.)
     ///
     /// # Errors
     ///

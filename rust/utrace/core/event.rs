@@ -29,6 +29,15 @@ impl Event {
         1 << self as u32
     }
 
+    /// The events of which an engine must have asked for one for this event to be reported. A
+    /// thread's death is reported to engines that only asked for QUIESCE, as it always was.
+    pub(crate) const fn called_for(self) -> u32 {
+        match self {
+            Event::Death => DEATHS,
+            event => event.bit(),
+        }
+    }
+
     /// Whether a Stop returned from the event's callback is honoured at once, before the next
     /// engine is called.
     pub(crate) const fn stops_in_place(self) -> bool {

@@ -241,15 +241,32 @@ pub(crate) fn release_ask<S: Site>(
             None => Ok(Found::Nothing),
         };
     }
+    Ok(let_go(site, &mut guard, ask))
+}
+
+/// As [`release_ask`], but only for a thread that is parked; a stop that was asked for and not
+/// reached stays so.
+pub(crate) fn release_parked_ask<S: Site>(site: &S, ask: &Ask) -> Result<Found, ReleaseError> {
+    let mut guard = site.lock();
+    if guard.killed {
+        return Err(ReleaseError::Gone);
+    }
+    if !ask.is_held() || !guard.parked {
+        return Ok(Found::Nothing);
+    }
+    Ok(let_go(site, &mut guard, ask))
+}
+
+fn let_go<S: Site>(site: &S, guard: &mut S::Guard<'_>, ask: &Ask) -> Found {
     ask.set(ask.number(), false);
     guard.asks -= 1;
     if !guard.parked {
-        return Ok(Found::Prepared);
+        return Found::Prepared;
     }
     if guard.asks == 0 {
-        site.wake(&mut guard);
+        site.wake(guard);
     }
-    Ok(Found::Parked)
+    Found::Parked
 }
 
 /// Marks the thread as killed, and wakes it: no park holds it from now on.

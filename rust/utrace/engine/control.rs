@@ -51,6 +51,9 @@ impl From<ReleaseError> for Error {
 /// Releases the stop that `ticket` names. From any context.
 pub(crate) fn resume_ticket(engine: &Engine, ticket: Number) -> Result<Found, ReleaseError> {
     let utrace = &*engine.utrace;
+    if engine.life.is_detached() {
+        return Err(ReleaseError::Gone);
+    }
     if ticket.is_ask() {
         hold::release_ask(utrace, &engine.ask, Some(ticket))
     } else {
@@ -132,7 +135,10 @@ pub(crate) fn control(engine: &Arc<Engine>, action: Wish) -> Result {
     }
     let utrace = &engine.utrace;
     utrace.add_pending(pending::of(action));
-    resume(engine)?;
+    hold::release(&**utrace, &engine.stop, None)?;
+    // A stop that was asked for and not reached stays asked for: this is how to get the thread
+    // there.
+    hold::release_parked_ask(&**utrace, &engine.ask)?;
     utrace.queue(match action {
         Wish::Interrupt => Notify::Signal,
         _ => Notify::Resume,

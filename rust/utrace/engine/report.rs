@@ -119,7 +119,7 @@ impl Outcome {
 pub(crate) fn pass(utrace: &Arc<Utrace>, data: &mut Data<'_, '_>) -> Outcome {
     let mut outcome = Outcome::NOTHING;
     let event = data.event();
-    if utrace.wants() & (event.bit() | Event::Quiesce.bit()) == 0 {
+    if utrace.wants() & event.called_for() == 0 {
         return outcome;
     }
     let Some(engines) = utrace.engines() else {
