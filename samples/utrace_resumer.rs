@@ -12,10 +12,7 @@
 //! At each entry and exit of a system call the callback hands the ticket of its stop to a kernel
 //! thread and returns Stop; the kernel thread resumes whatever it is handed. Either may be first.
 
-use core::{
-    borrow::Borrow,
-    fmt, //
-};
+use core::fmt;
 use kernel::{
     debugfs::{
         Dir,
@@ -38,6 +35,7 @@ use kernel::{
     uaccess::UserSliceReader, //
 };
 use utrace::{
+    param,
     Action,
     Body,
     CloneReport,
@@ -73,11 +71,6 @@ module! {
             description: "1: the resuming thread looks for work all the time, so that it often comes before the stopping thread has parked",
         },
     },
-}
-
-/// The value of a parameter, which is a reference or a copy, as the kernel's version has it.
-fn param(value: impl Borrow<i32>) -> i32 {
-    *value.borrow()
 }
 
 struct Counts {
@@ -246,18 +239,18 @@ impl kernel::InPlaceModule for ResumerModule {
                 pin_init!(Resumer {
                     queue <- new_mutex!(Queue { tickets: KVec::new(), ended: false }),
                     filled <- new_condvar!(),
-                    polling: param(module_parameters::poll.value()) != 0,
+                    polling: param::<i32>(module_parameters::poll.value()) != 0,
                     counts: Counts::new(),
                 }),
                 GFP_KERNEL,
             )?;
             let thread = Kthread::start(c"utrace_resumer", resumer.clone())?;
-            if let Ok(cpu) = u32::try_from(param(module_parameters::cpu.value())) {
+            if let Ok(cpu) = u32::try_from(param::<i32>(module_parameters::cpu.value())) {
                 thread
                     .bind(cpu)
                     .inspect_err(|_| pr_err!("cpu={}: not online\n", cpu))?;
             }
-            let pid = param(module_parameters::pid.value());
+            let pid = param::<i32>(module_parameters::pid.value());
             if pid != 0 {
                 utrace::thread_by_pid(pid)
                     .and_then(|thread| Resumer::attach(resumer.clone(), &thread))

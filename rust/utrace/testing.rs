@@ -39,7 +39,10 @@ mod switches {
 #[cfg(utrace_test)]
 mod switches {
     use super::*;
-    use crate::module_parameters;
+    use crate::{
+        module_parameters,
+        sys::param::param, //
+    };
     use kernel::sync::atomic::{
         Acquire,
         Atomic,
@@ -72,17 +75,12 @@ mod switches {
         }
     }
 
-    /// The value of a parameter, which is a reference or a copy, as the kernel's version has it.
-    fn param(value: impl core::borrow::Borrow<i32>) -> i32 {
-        *value.borrow()
-    }
-
     pub(crate) fn hook_is_absent(index: usize) -> bool {
-        param(module_parameters::fail_hook.value()) == index as i32 + 1
+        param::<i32>(module_parameters::fail_hook.value()) == index as i32 + 1
     }
 
     pub(crate) fn final_check() -> bool {
-        param(module_parameters::final_check.value()) != 0
+        param::<i32>(module_parameters::final_check.value()) != 0
     }
 
     pub(crate) fn allocation() -> Result {

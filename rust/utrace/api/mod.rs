@@ -16,9 +16,12 @@ mod shell;
 pub mod ticket;
 pub mod tracer;
 
-pub use crate::sys::kthread::{
-    Body,
-    Kthread, //
+pub use crate::sys::{
+    kthread::{
+        Body,
+        Kthread, //
+    },
+    param::param, //
 };
 pub use events::EventSet;
 pub use handle::{

@@ -9,6 +9,7 @@ pub(crate) mod global;
 pub(crate) mod kthread;
 pub(crate) mod lock;
 pub(crate) mod module;
+pub(crate) mod param;
 pub(crate) mod rcu;
 pub(crate) mod syscall;
 pub(crate) mod table;
