@@ -3,6 +3,7 @@
 #
 # K=VERSION  kernel (scripts/kernels), default the first one; for "test": that one only
 # KDIR=DIR   a kernel tree prepared for Rust modules, used with the machine's own tools instead of the build root
+# M=DIR      with "module": where its Kbuild is
 # T=PATTERN  with "test": tests whose names match
 # V=1        show commands
 
@@ -42,6 +43,10 @@ modules: ## build the modules (default)
 .PHONY: modules-test
 modules-test: ## build the modules with the tests' delay points and fault switches
 	$(Q)scripts/modules $(select) --flavour test $(kbuild)
+
+.PHONY: module
+module: ## build the module of yours in M=DIR, which uses utrace
+	$(Q)scripts/module --kernel "$(K)" "$(M)"
 
 .PHONY: selftests
 selftests: ## build and install (in the cache) the kselftests

@@ -211,6 +211,18 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         model: "barrier_returns_after_the_callback",
         finds: "deadlock",
     },
+    // The atomics of the kernel order nothing when they fail.
+    Mutant {
+        name: "with_unordered_look_at_a_life",
+        switches: false,
+        edits: &[Edit {
+            file: "life.rs",
+            from: "Err(_) => old = word.load(),",
+            to: "Err(seen) => old = seen,",
+        }],
+        model: "barrier_returns_after_the_callback",
+        finds: "Causality violation",
+    },
     Mutant {
         name: "with_reap_during_the_death_report",
         switches: false,
@@ -220,7 +232,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             to: "old & REAPED == 0",
         }],
         model: "death_against_reap",
-        finds: "a death report after the reap",
+        finds: "Causality violation",
     },
     Mutant {
         name: "with_two_death_reports",

@@ -12,7 +12,8 @@ fn update(word: &AtomicU32, mut next: impl FnMut(u32) -> Option<u32>) -> u32 {
     while let Some(new) = next(old) {
         match word.compare_exchange(old, new) {
             Ok(_) => break,
-            Err(seen) => old = seen,
+            // Not what the failed exchange saw: that was read without any ordering.
+            Err(_) => old = word.load(),
         }
     }
     old

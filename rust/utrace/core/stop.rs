@@ -102,7 +102,8 @@ impl StopWord {
         while let Some(new) = next(old) {
             match self.0.compare_exchange(old, new) {
                 Ok(_) => break,
-                Err(seen) => old = seen,
+                // Not what the failed exchange saw: that was read without any ordering.
+                Err(_) => old = self.0.load(),
             }
         }
         old
