@@ -31,6 +31,11 @@ mod switches {
     }
 
     #[inline(always)]
+    pub(crate) fn step(_n: i32) -> Result {
+        Ok(())
+    }
+
+    #[inline(always)]
     pub(crate) fn allocation() -> Result {
         Ok(())
     }
@@ -79,6 +84,15 @@ mod switches {
         param::<i32>(module_parameters::fail_hook.value()) == index as i32 + 1
     }
 
+    /// A step of loading. Test builds let it fail as if there were no memory.
+    pub(crate) fn step(n: i32) -> Result {
+        if param::<i32>(module_parameters::fail_step.value()) == n {
+            pr_err!("step {} of loading fails, as asked for\n", n);
+            return Err(ENOMEM);
+        }
+        Ok(())
+    }
+
     pub(crate) fn final_check() -> bool {
         param::<i32>(module_parameters::final_check.value()) != 0
     }
@@ -101,6 +115,7 @@ pub(crate) use switches::final_check;
 pub(crate) use switches::{
     allocation,
     hook_is_absent,
+    step,
     window, //
 };
 #[cfg(utrace_test)]

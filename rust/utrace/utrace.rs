@@ -41,6 +41,10 @@ module! {
             default: 0,
             description: "Test builds: pretend that the Nth hook point is absent",
         },
+        fail_step: i32 {
+            default: 0,
+            description: "Test builds: let the Nth step of loading fail",
+        },
         final_check: i32 {
             default: 1,
             description: "Test builds: 0 parks without the final check, as utrace once did",
@@ -56,6 +60,8 @@ struct UtraceModule {
 
 impl kernel::Module for UtraceModule {
     fn init(_module: &'static ThisModule) -> Result<Self> {
+        sys::layout::check()?;
+        testing::step(1)?;
         let engines = engine::start()?;
         Ok(UtraceModule {
             _hooks: tracehook::Hooks::install()?,

@@ -151,6 +151,7 @@ pub(crate) fn start() -> Result<Running> {
     let owner_of = OwnerOf::resolve()
         .inspect_err(|err| pr_err!("__module_text_address: no such function ({:?})\n", err))?;
     let mut running = Running { going: None };
+    crate::testing::step(2)?;
     STATE.set(Arc::pin_init(
         try_pin_init!(State {
             table <- Table::new(),
@@ -161,6 +162,7 @@ pub(crate) fn start() -> Result<Running> {
         }),
         GFP_KERNEL,
     )?);
+    crate::testing::step(3)?;
     running.going = Some(GoingNotifier::register::<Going>()?);
     Ok(running)
 }

@@ -14,6 +14,20 @@
 #include <linux/task_work.h>
 #include <linux/tracepoint-defs.h>
 
+/* layout.c */
+struct utrace_layout {
+	unsigned long callback_head;
+	unsigned long ftrace_ops;
+	unsigned long notifier_block;
+	unsigned long notifier_call;
+	unsigned long raw_spinlock;
+	unsigned long rhashtable;
+	unsigned long entry;
+	unsigned long entry_task;
+};
+
+extern const struct utrace_layout utrace_layout;
+
 /* symbol.c */
 unsigned long utrace_symbol_address(const char *name, long *err);
 

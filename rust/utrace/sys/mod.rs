@@ -7,6 +7,7 @@ pub(crate) mod direct;
 pub(crate) mod errno;
 pub(crate) mod global;
 pub(crate) mod kthread;
+pub(crate) mod layout;
 pub(crate) mod lock;
 pub(crate) mod module;
 pub(crate) mod param;

@@ -132,9 +132,12 @@ impl<E: Events> Hooks<E> {
         let bit_hooks = install_all(&BIT_POINTS, 0)?;
         let bit = SyscallBit::take(&bit_hooks[0], &bit_hooks[1])
             .inspect_err(|err| pr_err!("cannot take over the system call bit: {:?}\n", err))?;
+        crate::testing::step(4)?;
         let events = install_all(&EVENT_POINTS, BIT_POINTS.len())?;
+        crate::testing::step(5)?;
         let kills = KillProbe::register::<Killed<E>>()
             .inspect_err(|err| pr_err!("cannot probe signal_generate: {:?}\n", err))?;
+        crate::testing::step(6)?;
         Ok(Hooks {
             _kills: kills,
             _events: events,
