@@ -371,7 +371,7 @@ TEST_F(outside, stop_during_a_callback_that_resumes)
 TEST_F(outside, report_needs_quiesce)
 {
 	EXPECT_EQ(-EINVAL, ut_control(self->fd, self->engine, UT_REPORT));
-	EXPECT_EQ(0, ut_op(self->fd, UT_SET_EVENTS, self->engine, UT_QUIESCE));
+	EXPECT_EQ(0, ut_set_events(self->fd, self->engine, UT_QUIESCE));
 	EXPECT_EQ(0, ut_control(self->fd, self->engine, UT_REPORT));
 }
 
@@ -381,7 +381,7 @@ static void report_running(struct __test_metadata *_metadata, FIXTURE_DATA(outsi
 	struct ut_event event;
 
 	spin(_metadata, self);
-	ASSERT_EQ(0, ut_op(self->fd, UT_SET_EVENTS, self->engine, UT_QUIESCE));
+	ASSERT_EQ(0, ut_set_events(self->fd, self->engine, UT_QUIESCE));
 	ut_drain(self->fd, 0, -1, -1);
 	for (int i = 0; i < 10; i++) {
 		EXPECT_EQ(0, ut_control(self->fd, self->engine, action));
@@ -407,7 +407,7 @@ static void report_parked(struct __test_metadata *_metadata, FIXTURE_DATA(outsid
 	__u64 ticket;
 
 	spin(_metadata, self);
-	ASSERT_EQ(0, ut_op(self->fd, UT_SET_EVENTS, self->engine, UT_QUIESCE));
+	ASSERT_EQ(0, ut_set_events(self->fd, self->engine, UT_QUIESCE));
 	ASSERT_EQ(0, ut_stop(self->fd, self->engine, &ticket));
 	ASSERT_EQ(0, wait_parked(self->tracee.pid));
 	ut_drain(self->fd, 0, -1, -1);
@@ -428,6 +428,8 @@ TEST_F(outside, other_errors)
 {
 	EXPECT_EQ(-EINVAL, ut_control(self->fd, self->engine, 77));
 	EXPECT_EQ(-EBADF, ut_control(self->fd, 77, UT_STOP));
+	/* No callback runs. */
+	ASSERT_EQ(0, wait_state(self->tracee.pid, 'S'));
 	EXPECT_EQ(0, ut_control(self->fd, self->engine, UT_DETACH));
 	EXPECT_EQ(-ESRCH, ut_control(self->fd, self->engine, UT_DETACH));
 	EXPECT_EQ(-ESRCH, ut_control(self->fd, self->engine, UT_STOP));

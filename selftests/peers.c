@@ -40,14 +40,16 @@ static int put(const char *path, const char *text)
 	return err;
 }
 
-/* How often the text occurs in a file. */
-static int occurrences(const char *path, const char *text)
+/* How many lines of the trace have the text. Tracing stands still: reading is traced, too. */
+static int occurrences(const char *text)
 {
 	char *line = NULL;
 	size_t size = 0;
 	int count = 0;
-	FILE *file = fopen(path, "r");
+	FILE *file;
 
+	put(TRACEFS "tracing_on", "0");
+	file = fopen(TRACEFS "trace", "r");
 	if (!file)
 		return -errno;
 	while (getline(&line, &size, file) > 0)
@@ -55,6 +57,12 @@ static int occurrences(const char *path, const char *text)
 	free(line);
 	fclose(file);
 	return count;
+}
+
+static int trace_begin(void)
+{
+	put(TRACEFS "tracing_on", "1");
+	return put(TRACEFS "trace", " ");
 }
 
 static void no_tracers(void)
@@ -66,7 +74,7 @@ static void no_tracers(void)
 	put(TRACEFS "set_ftrace_filter", " ");
 	put(TRACEFS "events/kprobes/enable", "0");
 	put(TRACEFS "kprobe_events", " ");
-	put(TRACEFS "trace", " ");
+	trace_begin();
 }
 
 FIXTURE_SETUP(peers)
@@ -450,7 +458,7 @@ static int calls_of_untraced(struct __test_metadata *_metadata)
 	pid_t child;
 	int count;
 
-	EXPECT_EQ(0, put(TRACEFS "trace", " "));
+	EXPECT_EQ(0, trace_begin());
 	child = fork();
 	if (child == 0) {
 		for (int i = 0; i < 10; i++)
@@ -459,7 +467,7 @@ static int calls_of_untraced(struct __test_metadata *_metadata)
 	}
 	EXPECT_NE(-1, wait_child(child));
 	snprintf(text, sizeof(text), "-%d ", child);
-	count = occurrences(TRACEFS "trace", text);
+	count = occurrences(text);
 	return count;
 }
 
@@ -506,22 +514,22 @@ TEST_F(peers, untraced_child_of_a_traced_thread)
 
 	ASSERT_EQ(0, put(TRACEFS "set_ftrace_filter", "trace_syscall_enter"));
 	ASSERT_EQ(0, put(TRACEFS "current_tracer", "function"));
-	ASSERT_EQ(0, put(TRACEFS "trace", " "));
+	ASSERT_EQ(0, trace_begin());
 	ASSERT_EQ(0, tracee_run(&self->tracee, do_fork_calls, 10));
 	ASSERT_EQ(0, tracee_result(&self->tracee, &r));
 	snprintf(text, sizeof(text), "-%ld ", r);
-	EXPECT_EQ(0, occurrences(TRACEFS "trace", text));
+	EXPECT_EQ(0, occurrences(text));
 	snprintf(text, sizeof(text), "-%d ", self->tracee.pid);
-	EXPECT_GT(occurrences(TRACEFS "trace", text), 0);
+	EXPECT_GT(occurrences(text), 0);
 	ASSERT_EQ(0, put(TRACEFS "current_tracer", "nop"));
 
 	ASSERT_EQ(0, put(TRACEFS "events/raw_syscalls/sys_enter/enable", "1"));
-	ASSERT_EQ(0, put(TRACEFS "trace", " "));
+	ASSERT_EQ(0, trace_begin());
 	ASSERT_EQ(0, tracee_run(&self->tracee, do_fork_calls, 10));
 	ASSERT_EQ(0, tracee_result(&self->tracee, &r));
 	ASSERT_EQ(0, put(TRACEFS "events/raw_syscalls/sys_enter/enable", "0"));
 	snprintf(text, sizeof(text), "-%ld ", r);
-	EXPECT_GE(occurrences(TRACEFS "trace", text), 11);
+	EXPECT_GE(occurrences(text), 11);
 	EXPECT_EQ(0, ut_drain(self->fd, UT_SYSCALL_ENTRY, -1, __NR_exit));
 }
 
@@ -532,7 +540,7 @@ TEST_F(peers, tracepoint_sees_the_changed_number)
 	long r;
 
 	ASSERT_EQ(0, put(TRACEFS "events/raw_syscalls/sys_enter/enable", "1"));
-	ASSERT_EQ(0, put(TRACEFS "trace", " "));
+	ASSERT_EQ(0, trace_begin());
 	ut_script(self->fd, (struct ut_script) {
 		.engine = self->engine, .event = UT_SYSCALL_ENTRY, .action = UT_RESUME,
 		.flags = UT_F_NR, .nr = CALL, .new_nr = __NR_getpid, .times = 1,
@@ -542,7 +550,7 @@ TEST_F(peers, tracepoint_sees_the_changed_number)
 	EXPECT_EQ(self->tracee.pid, r);
 	ASSERT_EQ(0, put(TRACEFS "events/raw_syscalls/sys_enter/enable", "0"));
 	snprintf(text, sizeof(text), "NR %d (", __NR_getpid);
-	EXPECT_EQ(1, occurrences(TRACEFS "trace", text));
+	EXPECT_EQ(1, occurrences(text));
 }
 
 /* --- other users of the functions ----------------------------------------------------------------------- */
@@ -569,9 +577,10 @@ TEST_F(peers, function_tracer_on_the_same_functions)
 	ASSERT_EQ(0, put(TRACEFS "set_ftrace_filter", "trace_syscall_enter do_exit pidfs_exit"));
 	for (int i = 0; i < 3; i++) {
 		ASSERT_EQ(0, put(TRACEFS "current_tracer", "function"));
+		ASSERT_EQ(0, trace_begin());
 		expect_all_reported(_metadata, self);
-		EXPECT_GT(occurrences(TRACEFS "trace", "do_exit"), 0);
-		EXPECT_GT(occurrences(TRACEFS "trace", "trace_syscall_enter"), 0);
+		EXPECT_GT(occurrences("do_exit"), 0);
+		EXPECT_GT(occurrences("trace_syscall_enter"), 0);
 		ASSERT_EQ(0, put(TRACEFS "current_tracer", "nop"));
 		expect_all_reported(_metadata, self);
 	}
@@ -583,10 +592,10 @@ TEST_F(peers, kprobes_on_the_same_functions)
 		ASSERT_EQ(0, put(TRACEFS "kprobe_events",
 				 "p:kprobes/ut_exit do_exit\np:kprobes/ut_enter trace_syscall_enter\n"));
 		ASSERT_EQ(0, put(TRACEFS "events/kprobes/enable", "1"));
-		ASSERT_EQ(0, put(TRACEFS "trace", " "));
+		ASSERT_EQ(0, trace_begin());
 		expect_all_reported(_metadata, self);
-		EXPECT_GT(occurrences(TRACEFS "trace", "ut_exit:"), 0);
-		EXPECT_GT(occurrences(TRACEFS "trace", "ut_enter:"), 0);
+		EXPECT_GT(occurrences("ut_exit:"), 0);
+		EXPECT_GT(occurrences("ut_enter:"), 0);
 		ASSERT_EQ(0, put(TRACEFS "events/kprobes/enable", "0"));
 		ASSERT_EQ(0, put(TRACEFS "kprobe_events", " "));
 		expect_all_reported(_metadata, self);

@@ -99,6 +99,17 @@ static inline int ut_control(int fd, int engine, unsigned int action)
 	return ut_op(fd, UT_CONTROL, engine, action);
 }
 
+/* Repeats it while a callback runs: then the removed events are no more. */
+static inline int ut_set_events(int fd, int engine, unsigned int events)
+{
+	int err, tries = 0;
+
+	do {
+		err = ut_op(fd, UT_SET_EVENTS, engine, events);
+	} while (err == -EINPROGRESS && tries++ < 100000);
+	return err;
+}
+
 /* Resumes; ticket 0: without a ticket. Gives what was found: 0 nothing, 1 prepared, 2 parked. */
 static inline int ut_resume(int fd, int engine, __u64 ticket)
 {
@@ -196,6 +207,15 @@ static inline int ut_next_from(int fd, struct ut_event *event, int engine, unsig
 	_fd;									\
 })
 
+/* How many events the engine has had, logged or not. */
+static inline long ut_count(int fd, int engine)
+{
+	struct ut_op op = { .engine = engine };
+	int err = ut_ioctl(fd, UT_COUNT, &op);
+
+	return err ? err : (long)op.ticket;
+}
+
 /* --- threads to trace ----------------------------------------------------------------------- */
 
 /* What a test and its tracees see of each other. */
@@ -203,6 +223,7 @@ struct ut_shared {
 	volatile int flag[8];
 	volatile long count[8];
 	volatile pid_t tid[16];
+	char text[256];
 };
 
 static struct ut_shared *shared;

@@ -44,6 +44,8 @@
 #define UT_F_STOP_CHILD		(1 << 11)	/* ... and ask for its stop */
 #define UT_F_DROP_SELF		(1 << 12)	/* drop this engine's own handle */
 #define UT_F_ATTACH_PEER	(1 << 13)	/* attach another engine to the current thread */
+#define UT_F_DEFAULT		(1 << 14)	/* abort: with the result that is there */
+#define UT_F_QUIET		(1 << 15)	/* count the event, do not log it */
 
 /* Where a held thread is: what UT_WAIT_HELD waits for. */
 #define UT_IN_CALLBACK		1
@@ -96,7 +98,7 @@ struct ut_event {
 	__u32 quiesce_for;	/* UT_QUIESCE: the event about to be reported, or 0 */
 	__u32 timeout_ms;	/* in, for UT_NEXT */
 	__s32 inside;		/* what a resume inside the callback, or by the timer, came to */
-	__u32 pad;
+	__u32 arch;		/* AUDIT_ARCH_*, of a system call */
 };
 
 #define UT_ATTACH	_IOWR('u', 1, struct ut_attach)
@@ -112,5 +114,6 @@ struct ut_event {
 #define UT_GO		_IOWR('u', 11, struct ut_op)	/* let the held thread go */
 #define UT_FIND		_IOWR('u', 12, struct ut_attach)
 #define UT_FAIL_ATTACH	_IOWR('u', 13, struct ut_op)	/* the value-th attach from now: ENOMEM */
+#define UT_COUNT	_IOWR('u', 14, struct ut_op)	/* in ticket: the engine's events so far */
 
 #endif

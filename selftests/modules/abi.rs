@@ -32,6 +32,8 @@ pub(crate) const F_FOLLOW: u32 = 1 << 10;
 pub(crate) const F_STOP_CHILD: u32 = 1 << 11;
 pub(crate) const F_DROP_SELF: u32 = 1 << 12;
 pub(crate) const F_ATTACH_PEER: u32 = 1 << 13;
+pub(crate) const F_DEFAULT: u32 = 1 << 14;
+pub(crate) const F_QUIET: u32 = 1 << 15;
 
 pub(crate) const IN_CALLBACK: u32 = 1;
 pub(crate) const IN_RETURNED: u32 = 2;
@@ -127,7 +129,7 @@ pub(crate) struct Event {
     pub(crate) quiesce_for: u32,
     pub(crate) timeout_ms: u32,
     pub(crate) inside: i32,
-    pub(crate) pad: u32,
+    pub(crate) arch: u32,
 }
 
 impl Event {
@@ -165,3 +167,4 @@ pub(crate) const WAIT_HELD: u32 = _IOWR::<Op>(U, 10);
 pub(crate) const GO: u32 = _IOWR::<Op>(U, 11);
 pub(crate) const FIND: u32 = _IOWR::<Attach>(U, 12);
 pub(crate) const FAIL_ATTACH: u32 = _IOWR::<Op>(U, 13);
+pub(crate) const COUNT: u32 = _IOWR::<Op>(U, 14);

@@ -103,11 +103,15 @@ struct Slot {
     held: u32,
     /// How many holds have been let go in advance.
     go: u32,
+    /// How many events there have been.
+    events: u64,
 }
 
 struct State {
     slots: KVec<Slot>,
-    log: KVec<Event>,
+    log: VVec<Event>,
+    /// How many of the log have been read.
+    read: usize,
     timers: KVec<timer::Started>,
     seq: u64,
     closing: bool,
@@ -127,7 +131,8 @@ impl Shared {
             pin_init!(Shared {
                 state <- new_mutex!(State {
                     slots: KVec::new(),
-                    log: KVec::new(),
+                    log: VVec::new(),
+                    read: 0,
                     timers: KVec::new(),
                     seq: 0,
                     closing: false,
@@ -168,8 +173,15 @@ impl Shared {
         Some(copy)
     }
 
-    fn log(&self, mut event: Event) {
+    /// Counts the event, and unless it is to be `quiet`, logs it.
+    fn log(&self, mut event: Event, quiet: bool) {
         let mut state = self.state.lock();
+        if let Some(slot) = state.slots.get_mut(event.engine as usize) {
+            slot.events += 1;
+        }
+        if quiet {
+            return;
+        }
         event.seq = state.seq;
         state.seq += 1;
         let _ = state.log.push(event, GFP_KERNEL);
@@ -193,6 +205,7 @@ impl Shared {
                 scripts,
                 held: 0,
                 go: 0,
+                events: 0,
             },
             GFP_KERNEL,
         )?;
@@ -263,7 +276,7 @@ impl Probe {
         event.ticket = ticket.as_ref().map_or(0, |ticket| ticket.number());
         let script = self.shared.script(self.index, event.event, event.nr);
         let Some(script) = script else {
-            self.shared.log(event);
+            self.shared.log(event, false);
             return Answer {
                 action: Action::Resume,
                 script: None,
@@ -307,7 +320,7 @@ impl Probe {
             );
             event.child_engine = attached.map_or(u32::MAX, |index| index as u32);
         }
-        self.shared.log(event);
+        self.shared.log(event, script.flags & F_QUIET != 0);
         if script.flags & F_HOLD_CALLBACK != 0 {
             self.shared.hold(self.index, IN_CALLBACK);
         }
@@ -379,6 +392,7 @@ impl Tracer for Probe {
         event.args = report.args().map(|arg| arg as u64);
         event.resumed = u32::from(report.is_resumed());
         event.aborted = u32::from(report.is_aborted());
+        event.arch = report.arch();
         let answer = this.hit(report.engine(), Some(report.ticket()), event);
         let Some(script) = answer.script else {
             return answer.action.into();
@@ -390,7 +404,9 @@ impl Tracer for Probe {
             report.set_args(script.args.map(|arg| arg as usize));
         }
         if script.flags & F_ABORT != 0 {
-            report.set_result(script.result as isize);
+            if script.flags & F_DEFAULT == 0 {
+                report.set_result(script.result as isize);
+            }
             return SyscallAction::abort(answer.action);
         }
         answer.action.into()
@@ -400,6 +416,7 @@ impl Tracer for Probe {
         let mut event = Event::new(EventSet::SYSCALL_EXIT.bits());
         event.nr = report.nr();
         event.result = report.result() as i64;
+        event.arch = report.arch();
         let answer = this.hit(report.engine(), Some(report.ticket()), event);
         if let Some(script) = answer.script {
             if script.flags & F_RESULT != 0 {
@@ -419,7 +436,7 @@ impl Tracer for Probe {
         event.engine = this.index as u32;
         event.tid = report.thread().pid();
         event.ticket = report.ticket().number();
-        this.shared.log(event);
+        this.shared.log(event, script.flags & F_QUIET != 0);
         script.action()
     }
 
@@ -549,6 +566,11 @@ impl Session {
                 self.0.changed.notify_all();
                 Ok(())
             }
+            COUNT => {
+                let state = self.0.state.lock();
+                op.ticket = state.slots.get(index).ok_or(EBADF)?.events;
+                Ok(())
+            }
             FAIL_ATTACH => {
                 testing::fail_attach(op.value);
                 Ok(())
@@ -558,7 +580,15 @@ impl Session {
     }
 
     fn next(&self, event: &mut Event) -> Result {
-        let take = |state: &mut State| (!state.log.is_empty()).then(|| state.log.remove(0).ok())?;
+        let take = |state: &mut State| {
+            let event = *state.log.get(state.read)?;
+            state.read += 1;
+            if state.read == state.log.len() {
+                state.log.clear();
+                state.read = 0;
+            }
+            Some(event)
+        };
         *event = self.0.wait(event.timeout_ms, take)?;
         Ok(())
     }

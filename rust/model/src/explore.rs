@@ -2,9 +2,13 @@
 
 //! One exploration.
 
-use std::sync::atomic::{
-    AtomicU64,
-    Ordering::Relaxed, //
+use std::sync::{
+    atomic::{
+        AtomicU64,
+        Ordering::Relaxed, //
+    },
+    Arc,
+    Mutex, //
 };
 
 /// One named check.
@@ -40,6 +44,11 @@ pub(crate) fn bound() -> u64 {
 
 /// Runs `model` once for each interleaving.
 pub(crate) fn explore(depth: Depth, model: impl Fn() + Send + Sync + 'static) {
+    explore_boxed(depth, Box::new(model));
+}
+
+// Not generic, and so built once: there are many models in many worlds.
+fn explore_boxed(depth: Depth, model: Box<dyn Fn() + Send + Sync>) {
     let mut builder = loom::model::Builder::new();
     if let Depth::Preemptions(most) = depth {
         builder.preemption_bound.get_or_insert(most);
@@ -49,4 +58,31 @@ pub(crate) fn explore(depth: Depth, model: impl Fn() + Send + Sync + 'static) {
         INTERLEAVINGS.fetch_add(1, Relaxed);
         model();
     });
+}
+
+/// A thread of a model.
+pub(crate) struct Running<R> {
+    thread: loom::thread::JoinHandle<()>,
+    result: Arc<Mutex<Option<R>>>,
+}
+
+/// Starts a thread of a model.
+pub(crate) fn spawn<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> Running<R> {
+    let result = Arc::new(Mutex::new(None));
+    let place = result.clone();
+    let thread = spawn_boxed(Box::new(move || {
+        *place.lock().unwrap() = Some(body());
+    }));
+    Running { thread, result }
+}
+
+fn spawn_boxed(body: Box<dyn FnOnce() + Send>) -> loom::thread::JoinHandle<()> {
+    loom::thread::spawn(body)
+}
+
+impl<R> Running<R> {
+    pub(crate) fn join(self) -> R {
+        self.thread.join().unwrap();
+        self.result.lock().unwrap().take().unwrap()
+    }
 }

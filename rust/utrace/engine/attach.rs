@@ -63,7 +63,7 @@ fn find_in(list: &List, which: Match) -> Option<Arc<Engine>> {
 
 /// The first engine of `task` that matches. `ENOENT` when there is none.
 pub(crate) fn find(task: &Task, which: Match) -> Result<Arc<Engine>> {
-    let utrace = global::get().lookup(task).ok_or(ENOENT)?;
+    let utrace = global::get().table.lookup(task).ok_or(ENOENT)?;
     let list = utrace.list.lock();
     find_in(&list, which).ok_or(ENOENT)
 }
@@ -122,7 +122,7 @@ fn find_or_make(task: &Task) -> Result<(Arc<Utrace>, bool)> {
     let table = &global::get().table;
     loop {
         if let Some(utrace) = table.lookup(task) {
-            return Ok((utrace, false));
+            return Ok((utrace.as_arc().into(), false));
         }
         let utrace = Utrace::new(task)?;
         match table.insert(utrace.clone()) {
@@ -168,7 +168,7 @@ fn add(utrace: &Utrace, engine: &Arc<Engine>, exclusive: Option<Match>) -> Resul
             let _ = all.0.push_within_capacity(engine.clone());
         }
         let _ = all.0.push_within_capacity(engine.clone());
-        let before = list.engines.replace(all.into());
+        let before = utrace.replace(&mut list, Some(all.into()));
         list.attached += 1;
         drop(list);
         drop(before);
@@ -267,10 +267,13 @@ pub(crate) fn clean_up(engine: &Arc<Engine>) {
         list.closed = true;
         // In the same critical section: who finds a closed structure finds it out of the table.
         global::get().table.remove(utrace);
-        engines = list.engines.take();
+        engines = utrace.replace(&mut list, None);
     }
     drop(list);
     drop(engines);
+    if last {
+        utrace.forget_seen();
+    }
     update_wants(utrace);
     if last {
         utrace.cancel_work();

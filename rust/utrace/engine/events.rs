@@ -16,7 +16,10 @@ use crate::{
             pending,
             Syscall, //
         },
-        event,
+        event::{
+            self,
+            Event, //
+        },
         hold, //
     },
     sys::{
@@ -24,6 +27,7 @@ use crate::{
             with_current_regs,
             Regs, //
         },
+        table::User,
         task::{
             self,
             smp_mb, //
@@ -37,23 +41,21 @@ use crate::{
 };
 use kernel::{
     prelude::*,
-    sync::Arc,
     task::Task, //
 };
 
 /// The hooks' handler.
 pub(crate) struct Events;
 
-/// The structure of the current thread, if it has engines and is not being killed.
+/// The structure of the current thread, if engines want the event and it is not being killed.
 #[inline]
-fn current_utrace() -> Option<Arc<Utrace>> {
-    let utrace = task::with_current(|current| global::get().lookup(current))?;
-    (!task::fatal_signal_pending()).then_some(utrace)
+fn current_utrace(event: Event) -> Option<User<Utrace>> {
+    global::get().table.lookup_current(event.called_for())
 }
 
 impl tracehook::Events for Events {
     fn syscall_enter(regs: &mut Regs<'_>) {
-        let Some(utrace) = current_utrace() else {
+        let Some(utrace) = current_utrace(Event::SyscallEntry) else {
             return;
         };
         let mut resumed = false;
@@ -66,7 +68,7 @@ impl tracehook::Events for Events {
                     resumed,
                 },
             );
-            if outcome.killed {
+            if outcome.killed || task::fatal_signal_pending() {
                 // A thread killed at the entry does not make the call.
                 regs.set_result(EINTR.to_errno() as c_long);
                 regs.skip();
@@ -84,19 +86,19 @@ impl tracehook::Events for Events {
     }
 
     fn syscall_exit(regs: &mut Regs<'_>) {
-        if let Some(utrace) = current_utrace() {
+        if let Some(utrace) = current_utrace(Event::SyscallExit) {
             report::pass(&utrace, &mut Data::SyscallExit { regs });
         }
     }
 
     fn clone(child: &Task, flags: u64) {
-        if let Some(utrace) = current_utrace() {
+        if let Some(utrace) = current_utrace(Event::Clone) {
             report::pass(&utrace, &mut Data::Clone { child, flags });
         }
     }
 
     fn exec() {
-        if let Some(utrace) = current_utrace() {
+        if let Some(utrace) = current_utrace(Event::Exec) {
             with_current_regs(|regs| report::pass(&utrace, &mut Data::Exec { regs }));
         }
     }
@@ -104,7 +106,7 @@ impl tracehook::Events for Events {
     fn exit(code: &mut c_long) {
         const SIGKILL: c_long = 9;
 
-        let Some(utrace) = task::with_current(|current| global::get().lookup(current)) else {
+        let Some(utrace) = task::with_current(|current| global::get().table.lookup(current)) else {
             return;
         };
         if *code & 0x7f == SIGKILL || task::current_dies_for_exec() {
@@ -119,7 +121,7 @@ impl tracehook::Events for Events {
     fn death() {
         // Pairs with the barrier after an attach: see `settle_with_death`.
         smp_mb();
-        let Some(utrace) = task::with_current(|current| global::get().lookup(current)) else {
+        let Some(utrace) = task::with_current(|current| global::get().table.lookup(current)) else {
             return;
         };
         if !utrace.life.begin_death() {
@@ -134,7 +136,7 @@ impl tracehook::Events for Events {
 
     fn reap(task: &Task) {
         smp_mb();
-        if let Some(utrace) = global::get().lookup(task) {
+        if let Some(utrace) = global::get().table.lookup(task) {
             if utrace.life.reap() {
                 report::reap(&utrace);
             }
@@ -153,8 +155,8 @@ impl tracehook::Events for Events {
     fn wants_syscalls(task: &Task) -> bool {
         global::get()
             .table
-            .with(task, |utrace| utrace.wants() & (event::SYSCALLS) != 0)
-            .unwrap_or(false)
+            .lookup(task)
+            .is_some_and(|utrace| utrace.wants() & event::SYSCALLS != 0)
     }
 }
 
@@ -162,8 +164,8 @@ struct KillParked;
 
 impl PerThread for KillParked {
     fn each(task: &Task) {
-        global::get()
-            .table
-            .with(task, |utrace| hold::kill(&*utrace));
+        if let Some(utrace) = global::get().table.lookup(task) {
+            hold::kill(&*utrace);
+        }
     }
 }

@@ -40,7 +40,6 @@ use kernel::{
         Arc,
         SpinLock, //
     },
-    task::Task,
     time::{
         delay::fsleep,
         Delta, //
@@ -99,12 +98,6 @@ pub(crate) fn get() -> &'static State {
 }
 
 impl State {
-    /// The structure of a thread, if it has engines.
-    #[inline]
-    pub(crate) fn lookup(&self, task: &Task) -> Option<Arc<Utrace>> {
-        self.table.lookup(task)
-    }
-
     pub(crate) fn next_serial(&self) -> u64 {
         self.serial.fetch_add(1u64, Relaxed)
     }

@@ -14,21 +14,18 @@ use crate::{
         stop::StopWord, //
     },
     sys::{
+        atomic::{
+            AtomicFlag,
+            AtomicU32,
+            AtomicU64, //
+        },
         module::Owner,
         task, //
     }, //
 };
 use kernel::{
     prelude::*,
-    sync::{
-        atomic::{
-            Acquire,
-            Atomic,
-            Relaxed,
-            Release, //
-        },
-        Arc, //
-    }, //
+    sync::Arc, //
 };
 
 /// An engine. Outlives its attachment as long as somebody holds a reference.
@@ -46,10 +43,10 @@ pub(crate) struct Engine {
     pub(crate) ask: Ask,
     /// `stop` was decided by a report that cannot stop the thread in place. Only the thread itself
     /// reads and writes it.
-    pub(crate) deferred: Atomic<bool>,
+    pub(crate) deferred: AtomicFlag,
     /// Who runs a callback now, as the address of a thread: the thread itself, or its reaper.
-    caller: Atomic<usize>,
-    events: Atomic<u32>,
+    caller: AtomicU64,
+    events: AtomicU32,
     pub(crate) payload: Payload,
 }
 
@@ -71,9 +68,9 @@ impl Engine {
                 life: EngineLife::new(),
                 stop: StopWord::new(),
                 ask: Ask::new(),
-                deferred: Atomic::new(false),
-                caller: Atomic::new(0),
-                events: Atomic::new(events & event::ALL),
+                deferred: AtomicFlag::new(false),
+                caller: AtomicU64::new(0),
+                events: AtomicU32::new(events & event::ALL),
                 payload,
             },
             GFP_KERNEL,
@@ -86,7 +83,7 @@ impl Engine {
         if self.life.is_detached() {
             0
         } else {
-            self.events.load(Acquire)
+            self.events.load()
         }
     }
 
@@ -94,15 +91,15 @@ impl Engine {
     #[inline]
     pub(crate) fn set_caller(&self, calling: bool) {
         let caller = if calling { task::current_address() } else { 0 };
-        self.caller.store(caller, Relaxed);
+        self.caller.store(caller as u64);
     }
 
     /// Whether the current thread runs a callback of the engine, and so must not wait for its end.
     pub(crate) fn is_called_by_current(&self) -> bool {
-        self.caller.load(Relaxed) == task::current_address()
+        self.caller.load() == task::current_address() as u64
     }
 
     pub(crate) fn store_events(&self, events: u32) {
-        self.events.store(events & event::ALL, Release);
+        self.events.store(events & event::ALL);
     }
 }

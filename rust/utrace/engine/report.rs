@@ -10,10 +10,7 @@ use super::{
     attach,
     object::Engine,
     payload::Verdict,
-    thread::{
-        Engines,
-        Utrace, //
-    }, //
+    thread::Utrace, //
 };
 use crate::{
     core::{
@@ -41,10 +38,7 @@ use crate::{
 };
 use kernel::{
     prelude::*,
-    sync::{
-        atomic::Relaxed,
-        Arc, //
-    },
+    sync::Arc,
     task::Task, //
 };
 
@@ -116,64 +110,55 @@ impl Outcome {
 }
 
 /// Reports an event to every engine that wants it. By the thread itself (reaps excepted).
-pub(crate) fn pass(utrace: &Arc<Utrace>, data: &mut Data<'_, '_>) -> Outcome {
+pub(crate) fn pass(utrace: &Utrace, data: &mut Data<'_, '_>) -> Outcome {
     let mut outcome = Outcome::NOTHING;
     let event = data.event();
     if utrace.wants() & event.called_for() == 0 {
         return outcome;
     }
-    let Some(engines) = utrace.engines() else {
-        return outcome;
-    };
-    if event.stops_in_place() {
-        flush_deferred(utrace, &engines, &mut outcome);
-    }
-    let count = engines.0.len();
-    for i in 0..count {
-        let i = if event.is_reverse() { count - 1 - i } else { i };
-        if outcome.killed {
-            break;
+    utrace.with_engines(|engines| {
+        if event.stops_in_place() {
+            flush_deferred(utrace, engines, &mut outcome);
         }
-        one(utrace, &engines.0[i], event, data, &mut outcome);
         // An exit is reported to everybody; of anything else a killed thread sees no more.
-        if event.stops_in_place() && event != Event::Exit && task::fatal_signal_pending() {
-            outcome.killed = true;
+        let killable = event.stops_in_place() && event != Event::Exit;
+        let mut called = false;
+        let mut visit = |engine| {
+            if called && killable && task::fatal_signal_pending() {
+                outcome.killed = true;
+            }
+            if !outcome.killed {
+                one(engine, event, data, &mut outcome);
+            }
+            called = true;
+        };
+        if event.is_reverse() {
+            engines.iter().rev().for_each(&mut visit);
+        } else {
+            engines.iter().for_each(&mut visit);
         }
-    }
+    });
     outcome
 }
 
 /// One engine's part of a pass: QUIESCE first, and then, unless that changed its mind, the event.
-fn one(
-    utrace: &Arc<Utrace>,
-    engine: &Arc<Engine>,
-    event: Event,
-    data: &mut Data<'_, '_>,
-    outcome: &mut Outcome,
-) {
+fn one(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &mut Outcome) {
     let events = engine.events();
     if event != Event::Quiesce && event != Event::Reap && events & Event::Quiesce.bit() != 0 {
         // An engine hears of events that only others asked for, too.
         let mut quiesce = Data::Quiesce { event: Some(event) };
-        call(
-            utrace,
-            engine,
-            event.stops_in_place(),
-            &mut quiesce,
-            outcome,
-        );
+        call(engine, event.stops_in_place(), &mut quiesce, outcome);
         if outcome.killed {
             return;
         }
     }
     if engine.events() & event.bit() != 0 {
-        call(utrace, engine, event.stops_in_place(), data, outcome);
+        call(engine, event.stops_in_place(), data, outcome);
     }
 }
 
 /// Calls one engine once, and does what it says.
 fn call(
-    utrace: &Arc<Utrace>,
     engine: &Arc<Engine>,
     stops_in_place: bool,
     data: &mut Data<'_, '_>,
@@ -183,7 +168,7 @@ fn call(
         return;
     }
     // A stop deferred by an earlier report keeps its ticket until it takes effect.
-    let ticket = if engine.deferred.load(Relaxed) {
+    let ticket = if engine.deferred.get() {
         Number::from_raw(0)
     } else {
         // From the first instruction of the callback there is a ticket to resume.
@@ -194,18 +179,11 @@ fn call(
     let verdict = unsafe { engine.payload.call(engine, ticket, data) };
     engine.set_caller(false);
     window(Window::CallbackReturned, engine);
-    let stop = decide(
-        utrace,
-        engine,
-        data.event(),
-        stops_in_place,
-        verdict,
-        outcome,
-    );
+    let stop = decide(engine, data.event(), stops_in_place, verdict, outcome);
     leave(engine, verdict_is_detach(&stop));
     window(Window::BeforePark, engine);
     if let Decision::Stop = stop {
-        outcome.note(hold::park(&**utrace, Some(&engine.stop)));
+        outcome.note(hold::park(&*engine.utrace, Some(&engine.stop)));
     }
     if let Data::SyscallEntry { aborted, .. } = data {
         *aborted = outcome.syscall == Syscall::Abort;
@@ -224,7 +202,6 @@ fn verdict_is_detach(decision: &Decision) -> bool {
 }
 
 fn decide(
-    utrace: &Arc<Utrace>,
     engine: &Engine,
     event: Event,
     stops_in_place: bool,
@@ -237,17 +214,17 @@ fn decide(
             return Decision::Stop;
         }
         if event == Event::Clone || event == Event::Quiesce {
-            defer(utrace, engine);
+            defer(engine);
             return Decision::Nothing;
         }
     }
-    if !engine.deferred.load(Relaxed) {
+    if !engine.deferred.get() {
         engine.stop.settle();
     }
     match verdict.resume {
         Wish::Detach => return Decision::Detach,
-        Wish::Interrupt => ask_for_report(utrace, verdict.resume, Notify::Signal),
-        Wish::Report => ask_for_report(utrace, verdict.resume, Notify::Resume),
+        Wish::Interrupt => ask_for_report(&engine.utrace, verdict.resume, Notify::Signal),
+        Wish::Report => ask_for_report(&engine.utrace, verdict.resume, Notify::Resume),
         Wish::Stop | Wish::Resume => {}
     }
     Decision::Nothing
@@ -260,16 +237,16 @@ fn ask_for_report(utrace: &Arc<Utrace>, wish: Wish, notify: Notify) {
 }
 
 /// Keeps the stop prepared until the thread is on its way to user mode.
-fn defer(utrace: &Arc<Utrace>, engine: &Engine) {
-    engine.deferred.store(true, Relaxed);
-    let _ = utrace.queue(Notify::Resume);
+fn defer(engine: &Engine) {
+    engine.deferred.set(true);
+    let _ = engine.utrace.queue(Notify::Resume);
 }
 
 /// Parks for the stops that were deferred.
-fn flush_deferred(utrace: &Utrace, engines: &Engines, outcome: &mut Outcome) {
-    for engine in engines.0.iter() {
-        if engine.deferred.load(Relaxed) {
-            engine.deferred.store(false, Relaxed);
+fn flush_deferred(utrace: &Utrace, engines: &[Arc<Engine>], outcome: &mut Outcome) {
+    for engine in engines {
+        if engine.deferred.get() {
+            engine.deferred.set(false);
             outcome.note(hold::park(utrace, Some(&engine.stop)));
         }
     }
@@ -297,9 +274,7 @@ pub(crate) fn before_user_mode(utrace: &Arc<Utrace>) {
         }
         let owed = utrace.take_pending();
         let mut outcome = Outcome::NOTHING;
-        if let Some(engines) = utrace.engines() {
-            flush_deferred(utrace, &engines, &mut outcome);
-        }
+        utrace.with_engines(|engines| flush_deferred(utrace, engines, &mut outcome));
         if !outcome.killed && owed & pending::REPORT != 0 {
             let round = pass(utrace, &mut Data::Quiesce { event: None });
             outcome.stopped |= round.stopped;
@@ -316,20 +291,18 @@ pub(crate) fn before_user_mode(utrace: &Arc<Utrace>) {
 
 /// The last report: every engine hears of it that wants to, and is detached. By whoever the
 /// thread's life named, with the thread dead and its death reported.
-pub(crate) fn reap(utrace: &Arc<Utrace>) {
-    let Some(engines) = utrace.engines() else {
-        return;
-    };
+pub(crate) fn reap(utrace: &Utrace) {
     let task = utrace.task.clone();
     let mut outcome = Outcome::NOTHING;
-    for engine in engines.0.iter() {
-        one(
-            utrace,
-            engine,
-            Event::Reap,
-            &mut Data::Reap { task: &task },
-            &mut outcome,
-        );
-        attach::detach(engine);
-    }
+    utrace.with_engines(|engines| {
+        for engine in engines {
+            one(
+                engine,
+                Event::Reap,
+                &mut Data::Reap { task: &task },
+                &mut outcome,
+            );
+            attach::detach(engine);
+        }
+    });
 }

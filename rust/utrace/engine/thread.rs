@@ -15,13 +15,13 @@ use crate::{
         life::ThreadLife, //
     },
     sys::{
+        atomic::{
+            AtomicU32,
+            AtomicU64, //
+        },
         lock::{
             IrqGuard,
             IrqLock, //
-        },
-        rcu::{
-            DeferredDrop,
-            HasDeferredDrop, //
         },
         table::{
             Entry,
@@ -32,7 +32,8 @@ use crate::{
             HasTaskWork,
             Notify,
             TaskWork, //
-        }, //
+        },
+        try_cell::TryCell, //
     }, //
 };
 use kernel::{
@@ -41,12 +42,6 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
-        atomic::{
-            Acquire,
-            Atomic,
-            Full,
-            Release, //
-        },
         Arc,
         CondVar,
         SpinLock, //
@@ -67,6 +62,15 @@ pub(crate) struct List {
     pub(crate) closed: bool,
 }
 
+/// What the thread itself knows of its engines.
+struct Seen {
+    generation: u64,
+    engines: Option<Arc<Engines>>,
+}
+
+/// The generation of a closed structure.
+const CLOSED: u64 = u64::MAX;
+
 /// A thread with engines.
 ///
 /// Reference counted: by the table, by its engines, by queued work, and by the thread itself while
@@ -75,16 +79,16 @@ pub(crate) struct List {
 pub(crate) struct Utrace {
     #[pin]
     entry: Entry,
-    #[pin]
-    deferred: DeferredDrop,
     pub(crate) task: ARef<Task>,
     #[pin]
     hold: IrqLock<Hold>,
     pub(crate) life: ThreadLife,
-    /// The union of the engines' events.
-    wants: Atomic<u32>,
     /// Reports owed before user mode.
-    pending: Atomic<u32>,
+    pending: AtomicU32,
+    /// Counts the lists that there have been.
+    generation: AtomicU64,
+    /// The list that the thread itself saw last.
+    seen: TryCell<Seen>,
     #[pin]
     resume_work: TaskWork<Utrace, 0>,
     #[pin]
@@ -99,11 +103,6 @@ pub(crate) struct Utrace {
 // SAFETY: The offset is that of the field.
 unsafe impl HasEntry for Utrace {
     const OFFSET: usize = core::mem::offset_of!(Utrace, entry);
-}
-
-// SAFETY: As above.
-unsafe impl HasDeferredDrop for Utrace {
-    const OFFSET: usize = core::mem::offset_of!(Utrace, deferred);
 }
 
 // SAFETY: As above.
@@ -129,12 +128,15 @@ impl Utrace {
         let this = Arc::pin_init(
             pin_init!(Utrace {
                 entry <- Entry::new(task),
-                deferred <- DeferredDrop::new(),
                 task: task.into(),
                 hold <- IrqLock::new(Hold::new()),
                 life: ThreadLife::new(),
-                wants: Atomic::new(0),
-                pending: Atomic::new(0),
+                pending: AtomicU32::new(0),
+                generation: AtomicU64::new(1),
+                seen: TryCell::new(Seen {
+                    generation: 0,
+                    engines: None,
+                }),
                 resume_work <- TaskWork::new(),
                 signal_work <- TaskWork::new(),
                 list <- new_spinlock!(List {
@@ -150,33 +152,78 @@ impl Utrace {
         Ok(this)
     }
 
-    /// The engines as they are now.
-    pub(crate) fn engines(&self) -> Option<Arc<Engines>> {
-        self.list.lock().engines.clone()
+    /// Runs `f` with the engines as they are now, by the thread itself. They stay the same in `f`,
+    /// whoever comes and goes; no lock is held, and none is taken as long as the list has not
+    /// changed since the last time.
+    #[inline]
+    pub(crate) fn with_engines<R>(&self, f: impl FnOnce(&[Arc<Engine>]) -> R) -> R {
+        let Some(mut seen) = self.seen.try_take() else {
+            // A report within a report.
+            let engines = self.list.lock().engines.clone();
+            return f(engines.as_ref().map_or(&[], |engines| &engines.0));
+        };
+        if seen.generation != self.generation.load() {
+            let list = self.list.lock();
+            seen.generation = self.generation.load();
+            let before = core::mem::replace(&mut seen.engines, list.engines.clone());
+            drop(list);
+            drop(before);
+        }
+        let result = f(seen.engines.as_ref().map_or(&[], |engines| &engines.0));
+        drop(seen);
+        if self.generation.load() == CLOSED {
+            self.forget_seen();
+        }
+        result
     }
 
+    /// Puts another list in place. The caller holds the lock, and drops the old one without.
+    pub(crate) fn replace(
+        &self,
+        list: &mut List,
+        engines: Option<Arc<Engines>>,
+    ) -> Option<Arc<Engines>> {
+        let generation = match engines {
+            Some(_) => self.generation.load() + 1,
+            None => CLOSED,
+        };
+        self.generation.store(generation);
+        core::mem::replace(&mut list.engines, engines)
+    }
+
+    /// Lets go of the list that the thread saw last, after the structure was closed: the engines
+    /// in it keep the structure. If the thread is just using it, it will let go itself.
+    pub(crate) fn forget_seen(&self) {
+        if let Some(mut seen) = self.seen.try_take() {
+            let engines = seen.engines.take();
+            drop(seen);
+            drop(engines);
+        }
+    }
+
+    /// The union of the engines' events.
     #[inline]
     pub(crate) fn wants(&self) -> u32 {
-        self.wants.load(Acquire)
+        self.entry.filter()
     }
 
     pub(crate) fn set_wants(&self, events: u32) {
-        self.wants.store(events, Release);
+        self.entry.set_filter(events);
     }
 
     /// Notes that the thread owes a report of this kind (see [`crate::core::action::pending`]).
     pub(crate) fn add_pending(&self, what: u32) {
-        let mut old = self.pending.load(Acquire);
-        while let Err(seen) = self.pending.cmpxchg(old, old | what, Full) {
+        let mut old = self.pending.load();
+        while let Err(seen) = self.pending.compare_exchange(old, old | what) {
             old = seen;
         }
     }
 
     pub(crate) fn take_pending(&self) -> u32 {
-        if self.pending.load(Acquire) == 0 {
+        if self.pending.load() == 0 {
             return 0;
         }
-        self.pending.xchg(0, Full)
+        self.pending.swap(0)
     }
 
     /// Has [`super::report::before_user_mode`] called in the thread. `ESRCH` when it exits.

@@ -81,16 +81,23 @@ void utrace_unprobe_kills(void);
 void utrace_for_each_thread_of_group(struct task_struct *task, utrace_thread_fn fn);
 
 /* table.c */
+#define UTRACE_ENTRY_ANY	0x80000000
+
 struct utrace_entry {
 	struct rhash_head node;
 	struct task_struct *task;
+	/* Who found the entry and uses it; the Rust side says more. An atomic_t, for bindgen plain. */
+	int users;
+	/* What the object is looked up for; UTRACE_ENTRY_ANY is always set. */
+	u32 filter;
 };
 
 int utrace_table_init(struct rhashtable *table);
 void utrace_table_destroy(struct rhashtable *table);
 int utrace_table_insert(struct rhashtable *table, struct utrace_entry *entry);
 void utrace_table_remove(struct rhashtable *table, struct utrace_entry *entry);
-struct utrace_entry *utrace_table_lookup(struct rhashtable *table, struct task_struct *task);
+struct utrace_entry *utrace_table_get(struct rhashtable *table, struct task_struct *task);
+struct utrace_entry *utrace_table_get_current(struct rhashtable *table, u32 filter);
 
 /* kthread.c */
 struct task_struct *utrace_kthread_create(int (*fn)(void *), void *data, const char *name);

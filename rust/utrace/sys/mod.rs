@@ -2,6 +2,7 @@
 
 //! Thin safe wrappers over what the kernel crate lacks. Nothing above this layer names a binding.
 
+pub(crate) mod atomic;
 pub(crate) mod bindings;
 pub(crate) mod direct;
 pub(crate) mod errno;
@@ -16,4 +17,5 @@ pub(crate) mod syscall;
 pub(crate) mod table;
 pub(crate) mod task;
 pub(crate) mod task_work;
+pub(crate) mod try_cell;
 pub(crate) mod workbit;

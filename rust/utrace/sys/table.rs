@@ -3,18 +3,23 @@
 //! A resizable hash of reference counted objects, keyed by thread, looked up without a lock.
 
 use super::{
+    atomic::AtomicU32,
     bindings,
     rcu::{
-        drop_later,
-        HasDeferredDrop, //
+        after_readers,
+        AfterReaders,
+        HasAfterReaders, //
     }, //
 };
-use core::marker::PhantomData;
+use core::{
+    marker::PhantomData,
+    ops::Deref,
+    ptr::NonNull, //
+};
 use kernel::{
     error::to_result,
     prelude::*,
     sync::{
-        rcu,
         Arc,
         ArcBorrow, //
     },
@@ -22,11 +27,23 @@ use kernel::{
     types::Opaque, //
 };
 
+const ANY: u32 = bindings::UTRACE_ENTRY_ANY;
+
+/// Set in the users of an entry when only they keep it.
+const REMOVED: u32 = 1 << 31;
+
 /// Embedded in the objects of a [`Table`].
+///
+/// # Invariants
+///
+/// The table's reference to the object is dropped by whoever finds that the entry is [`REMOVED`],
+/// which it becomes when no reader can find it any more, and has no users.
 #[pin_data]
 pub(crate) struct Entry {
     #[pin]
     entry: Opaque<bindings::utrace_entry>,
+    #[pin]
+    after_readers: AfterReaders,
 }
 
 // SAFETY: The table's code guards it.
@@ -40,10 +57,38 @@ impl Entry {
         let task = task.as_ptr();
         pin_init!(Self {
             entry <- Opaque::ffi_init(move |slot: *mut bindings::utrace_entry| {
+                let entry = bindings::utrace_entry {
+                    node: Default::default(),
+                    task,
+                    users: 0,
+                    filter: ANY,
+                };
                 // SAFETY: `slot` is valid for writes.
-                unsafe { slot.write(bindings::utrace_entry { node: Default::default(), task }) }
+                unsafe { slot.write(entry) }
             }),
+            after_readers <- AfterReaders::new(),
         })
+    }
+
+    /// What [`Table::lookup_current`] looks for.
+    #[inline]
+    pub(crate) fn filter(&self) -> u32 {
+        self.filter_word().load() & !ANY
+    }
+
+    pub(crate) fn set_filter(&self, filter: u32) {
+        self.filter_word().store(filter | ANY);
+    }
+
+    #[inline]
+    fn filter_word(&self) -> &AtomicU32 {
+        // SAFETY: As for `users`.
+        unsafe { &*(&raw const (*self.entry.get()).filter).cast::<AtomicU32>() }
+    }
+
+    fn users(&self) -> &AtomicU32 {
+        // SAFETY: The field is valid as long as the entry, aligned, and only used atomically.
+        unsafe { &*(&raw const (*self.entry.get()).users).cast::<AtomicU32>() }
     }
 }
 
@@ -52,8 +97,27 @@ impl Entry {
 /// # Safety
 ///
 /// `OFFSET` must be the offset of the `Entry` field.
-pub(crate) unsafe trait HasEntry: HasDeferredDrop {
+pub(crate) unsafe trait HasEntry: Sized + Send + Sync {
     const OFFSET: usize;
+}
+
+fn entry<T: HasEntry>(object: &T) -> &Entry {
+    let entry = core::ptr::from_ref(object).wrapping_byte_add(T::OFFSET);
+    // SAFETY: By the contract of `HasEntry`.
+    unsafe { &*entry.cast() }
+}
+
+// SAFETY: The entry is at its offset, and the field in it at its own.
+unsafe impl<T: HasEntry> HasAfterReaders for T {
+    const OFFSET: usize = <T as HasEntry>::OFFSET + core::mem::offset_of!(Entry, after_readers);
+
+    fn after_readers(this: Arc<Self>) {
+        let users = entry(&*this).users().fetch_add(REMOVED);
+        if users != 0 {
+            // The last user drops the table's reference.
+            let _ = Arc::into_raw(this);
+        }
+    }
 }
 
 /// The table. Owns one reference to each object in it.
@@ -80,55 +144,49 @@ impl<T: HasEntry> Table<T> {
         })
     }
 
-    fn entry(object: &T) -> *mut bindings::utrace_entry {
-        core::ptr::from_ref(object)
-            .wrapping_byte_add(<T as HasEntry>::OFFSET)
-            .cast_mut()
-            .cast()
-    }
-
     /// Adds `object`. `EEXIST` when its thread has one.
     pub(crate) fn insert(&self, object: Arc<T>) -> Result {
+        let node = entry(&*object).entry.get();
         // SAFETY: The table is initialised, the entry is in no table yet.
-        let err = unsafe { bindings::utrace_table_insert(self.table.get(), Self::entry(&object)) };
-        to_result(err)?;
+        to_result(unsafe { bindings::utrace_table_insert(self.table.get(), node) })?;
         // The table's reference.
         let _ = Arc::into_raw(object);
         Ok(())
     }
 
-    /// Takes `object` out; the table's reference is dropped when no reader can see it any more.
+    /// Takes `object` out; the table's reference is dropped when nobody uses it any more.
     ///
     /// The caller calls this once for each object inserted.
     pub(crate) fn remove(&self, object: &Arc<T>) {
         // SAFETY: The entry is in the table.
-        unsafe { bindings::utrace_table_remove(self.table.get(), Self::entry(object)) };
+        unsafe { bindings::utrace_table_remove(self.table.get(), entry(&**object).entry.get()) };
         // SAFETY: The reference that `insert` leaked.
-        drop_later(unsafe { Arc::from_raw(Arc::as_ptr(object)) });
-    }
-
-    /// Runs `f` with the object of `task`, under RCU.
-    #[inline]
-    pub(crate) fn with<R>(&self, task: &Task, f: impl FnOnce(ArcBorrow<'_, T>) -> R) -> Option<R> {
-        let _guard = rcu::read_lock();
-        // SAFETY: Under RCU, as the function asks.
-        let entry = unsafe { bindings::utrace_table_lookup(self.table.get(), task.as_ptr()) };
-        if entry.is_null() {
-            return None;
-        }
-        let object = entry
-            .wrapping_byte_sub(<T as HasEntry>::OFFSET)
-            .cast::<T>()
-            .cast_const();
-        // SAFETY: The table's reference is dropped only after a grace period, and the pointer came
-        // from `Arc::into_raw`.
-        Some(f(unsafe { ArcBorrow::from_raw(object) }))
+        after_readers(unsafe { Arc::from_raw(Arc::as_ptr(object)) });
     }
 
     /// The object of `task`.
     #[inline]
-    pub(crate) fn lookup(&self, task: &Task) -> Option<Arc<T>> {
-        self.with(task, |object| object.into())
+    pub(crate) fn lookup(&self, task: &Task) -> Option<User<T>> {
+        // SAFETY: The table is initialised.
+        self.user(unsafe { bindings::utrace_table_get(self.table.get(), task.as_ptr()) })
+    }
+
+    /// The object of the current thread, if that is not being killed and the object's filter has
+    /// one of these bits.
+    #[inline]
+    pub(crate) fn lookup_current(&self, filter: u32) -> Option<User<T>> {
+        // SAFETY: The table is initialised.
+        self.user(unsafe { bindings::utrace_table_get_current(self.table.get(), filter) })
+    }
+
+    #[inline]
+    fn user(&self, entry: *mut bindings::utrace_entry) -> Option<User<T>> {
+        let entry = NonNull::new(entry)?;
+        // INVARIANT: The C function has counted us. The pointer to the object is the one that
+        // `insert` got from `Arc::into_raw`.
+        let offset = <T as HasEntry>::OFFSET + core::mem::offset_of!(Entry, entry);
+        // SAFETY: By the contract of `HasEntry`.
+        Some(User(unsafe { entry.byte_sub(offset) }.cast()))
     }
 }
 
@@ -138,4 +196,45 @@ impl<T: HasEntry> PinnedDrop for Table<T> {
         // SAFETY: The table is initialised, and empty: every object is removed before the hooks go.
         unsafe { bindings::utrace_table_destroy(self.table.get()) };
     }
+}
+
+/// Uses an object that was found in a table: what an [`Arc`] is, but cheaper to get and to drop.
+///
+/// # Invariants
+///
+/// Counted in the users of the entry of the object, which lives in an [`Arc`].
+pub(crate) struct User<T: HasEntry>(NonNull<T>);
+
+impl<T: HasEntry> User<T> {
+    /// The object, to be kept for longer.
+    pub(crate) fn as_arc(&self) -> ArcBorrow<'_, T> {
+        // SAFETY: By the type invariant; the table's reference stays as long as there are users.
+        unsafe { ArcBorrow::from_raw(self.0.as_ptr().cast_const()) }
+    }
+}
+
+impl<T: HasEntry> Deref for User<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: As above.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<T: HasEntry> Drop for User<T> {
+    #[inline]
+    fn drop(&mut self) {
+        if entry(&**self).users().fetch_add(u32::MAX) == REMOVED | 1 {
+            drop_removed(self.0);
+        }
+    }
+}
+
+/// Drops the table's reference to an object that nobody uses any more.
+#[cold]
+fn drop_removed<T: HasEntry>(object: NonNull<T>) {
+    // SAFETY: By the invariant of `Entry`, it is the caller's to drop.
+    drop(unsafe { Arc::from_raw(object.as_ptr().cast_const()) });
 }

@@ -104,8 +104,8 @@ fn during_reported_stop() {
         }
         scene.utrace.before_user_mode();
         scene.in_user_mode.set();
-        let found = a.join().unwrap();
-        let found_b = b.join().unwrap();
+        let found = a.join();
+        let found_b = b.join();
         assert!(matches!(found, Ok(Found::Prepared | Found::Parked)));
         assert!(matches!(found_b, Ok(Found::Prepared | Found::Parked)));
         match parked {
@@ -135,7 +135,7 @@ fn two_from_outside() {
         let parked = scene.utrace.park(None);
         assert!(scene.a_let_go.is_set(), "the thread ran on before A resumed it");
         assert!(scene.b_let_go.is_set(), "the thread ran on before B resumed it");
-        let found = [a.join().unwrap(), b.join().unwrap()];
+        let found = [a.join(), b.join()];
         // Who comes last says whether the thread had been parked.
         let slept = found.contains(&Found::Parked);
         assert_eq!(parked, Parked::Released { slept });
@@ -160,8 +160,8 @@ fn resume_and_detach() {
         scene.utrace.park(Some(&scene.a));
         assert!(scene.a_let_go.is_set(), "the thread ran on before A resumed it");
         assert!(scene.b_let_go.is_set(), "the thread ran on before B detached");
-        assert_ne!(a.join().unwrap(), Found::Nothing);
-        b.join().unwrap();
+        assert_ne!(a.join(), Found::Nothing);
+        b.join();
         assert!(!scene.utrace.thread.is_asked());
         assert_eq!(scene.b.calls(), None);
     });
@@ -185,7 +185,7 @@ fn duplicate() {
         });
         scene.utrace.park(None);
         assert!(scene.a_let_go.is_set(), "the next stop ended before it was resumed");
-        assert_eq!(late.join().unwrap(), Err(ReleaseError::Stale));
-        assert!(a.join().unwrap().is_ok());
+        assert_eq!(late.join(), Err(ReleaseError::Stale));
+        assert!(a.join().is_ok());
     });
 }

@@ -115,7 +115,7 @@ fn death_against_reap() {
         let scene = Arc::new(Thread::new());
         let parent = spawn(&scene, |scene| scene.reap_hook());
         scene.death_hook();
-        parent.join().unwrap();
+        parent.join();
         assert_eq!(scene.reports.deaths.read(), 1);
         assert_eq!(scene.reports.reaps.read(), 1);
     });
@@ -130,9 +130,9 @@ fn two_reapers() {
         let attacher = spawn(&scene, |scene| scene.death_hook());
         scene.death_hook();
         for thread in parents {
-            thread.join().unwrap();
+            thread.join();
         }
-        attacher.join().unwrap();
+        attacher.join();
         assert_eq!(scene.reports.deaths.read(), 1);
         assert_eq!(scene.reports.reaps.read(), 1);
     });
@@ -317,9 +317,9 @@ fn attach(attachers: usize, depth: Depth) {
             scene.reap_hook();
         });
         scene.death_hook();
-        parent.join().unwrap();
+        parent.join();
         for (engine, attacher) in attachers.into_iter().enumerate() {
-            let attached = attacher.join().unwrap();
+            let attached = attacher.join();
             let engine = &scene.engines[engine];
             let reaps = engine.reaps.load(Relaxed);
             assert!(!attached || reaps == 1, "attached, and never reaped");

@@ -85,7 +85,7 @@ fn against_stop() {
             scene.assert_detached();
         });
         scene.utrace.call(&scene.engine, Verdict::Stop);
-        detacher.join().unwrap();
+        detacher.join();
     });
 }
 
@@ -103,7 +103,7 @@ fn by_three() {
             })
         });
         scene.utrace.call(&scene.engine, Verdict::Detach);
-        let outcomes = detachers.map(|detacher| detacher.join().unwrap());
+        let outcomes = detachers.map(|detacher| detacher.join());
         let ended = outcomes.iter().filter(|outcome| **outcome != Detach::Already);
         assert!(ended.count() <= 1, "two ended the attachment: {outcomes:?}");
         scene.assert_detached();
@@ -125,7 +125,7 @@ fn barrier() {
         scene.engine.callback();
         scene.utrace.leave(&scene.engine, false);
         for waiter in waiters {
-            waiter.join().unwrap();
+            waiter.join();
         }
     });
 }
@@ -144,8 +144,8 @@ fn barrier_against_detach() {
             }
         });
         scene.utrace.call(&scene.engine, Verdict::Resume);
-        assert_ne!(detacher.join().unwrap(), Detach::Already);
-        waiter.join().unwrap();
+        assert_ne!(detacher.join(), Detach::Already);
+        waiter.join();
         scene.assert_detached();
     });
 }
@@ -157,9 +157,9 @@ fn ask_against_detach() {
         let asker = spawn(&scene, |scene| scene.utrace.stop(&scene.engine));
         let detacher = spawn(&scene, |scene| scene.utrace.detach(&scene.engine));
         scene.utrace.before_user_mode();
-        let asked = asker.join().unwrap();
+        let asked = asker.join();
         assert!(asked.is_ok() || asked == Err(ReleaseError::Gone));
-        assert_eq!(detacher.join().unwrap(), Detach::CleanUp);
+        assert_eq!(detacher.join(), Detach::CleanUp);
         scene.utrace.before_user_mode();
         scene.assert_detached();
     });

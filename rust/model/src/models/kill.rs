@@ -110,12 +110,12 @@ fn against_park(resumer: Resumer) {
         } else {
             scene.thread.task.stop_for_ptrace();
         }
-        killer.join().unwrap();
+        killer.join();
         let Some(monitor) = monitor else {
             assert_eq!(parked, Parked::Killed);
             return;
         };
-        match (monitor.join().unwrap(), parked) {
+        match (monitor.join(), parked) {
             (Ok(Found::Prepared), Parked::Released { slept: false }) => {}
             (Ok(Found::Parked), Parked::Released { slept: true }) => {}
             // Resumed first, then seen to be killed.
@@ -145,8 +145,8 @@ fn against_ask() {
         } else {
             scene.thread.task.stop_for_ptrace();
         }
-        killer.join().unwrap();
-        match (monitor.join().unwrap(), parked) {
+        killer.join();
+        match (monitor.join(), parked) {
             (Ok(Found::Prepared | Found::Parked), _) => {}
             (Err(ReleaseError::Gone), Parked::Killed) => {}
             other => panic!("the releaser and the thread disagree: {other:?}"),
@@ -166,8 +166,8 @@ fn exiting() {
         let killer = spawn(&scene, |scene| hold::kill(&scene.thread));
         let parked = hold::park(&scene.thread, Some(&scene.stop));
         scene.thread.task.stop_for_ptrace();
-        killer.join().unwrap();
-        match (monitor.join().unwrap(), parked) {
+        killer.join();
+        match (monitor.join(), parked) {
             (Ok(Found::Prepared | Found::Parked), _) => {}
             (Err(ReleaseError::Gone), Parked::Killed) => {}
             other => panic!("the releaser and the thread disagree: {other:?}"),

@@ -9,7 +9,11 @@ mod kill;
 mod resume;
 mod sequence;
 
-use crate::explore::Model;
+use crate::explore::{
+    self,
+    Model,
+    Running, //
+};
 use std::sync::Arc;
 
 /// All models of this world.
@@ -26,12 +30,12 @@ pub(crate) fn all() -> Vec<Model> {
 }
 
 /// Runs `body` in another thread, on the same `scene`.
-fn spawn<S: Send + Sync + 'static, R: 'static>(
+fn spawn<S: Send + Sync + 'static, R: Send + 'static>(
     scene: &Arc<S>,
-    body: impl FnOnce(&Arc<S>) -> R + Send + 'static,
-) -> loom::thread::JoinHandle<R> {
+    body: impl FnOnce(&S) -> R + Send + 'static,
+) -> Running<R> {
     let scene = scene.clone();
-    loom::thread::spawn(move || body(&scene))
+    explore::spawn(move || body(&scene))
 }
 
 /// A fact that one thread notes and another asserts.

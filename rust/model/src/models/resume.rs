@@ -114,19 +114,19 @@ fn resume(with_ticket: bool) {
         });
         let parked = scene.park();
         assert_eq!(scene.answer.read(), 42);
-        assert_truthful(monitor.join().unwrap(), parked);
+        assert_truthful(monitor.join(), parked);
         scene.assert_over(ticket);
     });
 }
 
 /// Of two that resume the same stop one succeeds, and the other is told that it is over.
 fn two_resumers() {
-    explore(Depth::All, || {
+    explore(Depth::Preemptions(3), || {
         let scene = Scene::new();
         let ticket = scene.stop.prepare();
         let monitors = [0, 1].map(|_| spawn(&scene, move |scene| scene.release(Some(ticket))));
         let parked = scene.park();
-        let [one, two] = monitors.map(|monitor| monitor.join().unwrap());
+        let [one, two] = monitors.map(|monitor| monitor.join());
         match (one, two) {
             (found, Err(ReleaseError::Stale)) | (Err(ReleaseError::Stale), found) => {
                 assert_truthful(found, parked);
@@ -140,7 +140,7 @@ fn two_resumers() {
 /// A resume without a ticket that finds no stop has no effect on the stop that comes next: it
 /// releases that stop itself, or leaves it to its monitor.
 fn not_remembered() {
-    explore(Depth::All, || {
+    explore(Depth::Preemptions(3), || {
         let scene = Scene::new();
         let early = spawn(&scene, |scene| scene.release(None));
         let ticket = scene.stop.prepare();
@@ -150,8 +150,8 @@ fn not_remembered() {
         });
         let parked = scene.park();
         let answered = scene.answered.is_set();
-        let early = early.join().unwrap();
-        let found = monitor.join().unwrap();
+        let early = early.join();
+        let found = monitor.join();
         if early == Ok(Found::Nothing) {
             assert!(answered, "the thread ran on before it was resumed");
             assert_truthful(found, parked);
@@ -166,7 +166,7 @@ fn not_remembered() {
 /// The duplicate of a resume comes whenever it likes, during the next stop or before: it is told
 /// that its stop is over, and the thread stays in the next one until the resume of that.
 fn late_duplicate() {
-    explore(Depth::All, || {
+    explore(Depth::Preemptions(3), || {
         let scene = Scene::new();
         let first = scene.stop.prepare();
         assert_eq!(scene.release(Some(first)), Ok(Found::Prepared));
@@ -179,16 +179,16 @@ fn late_duplicate() {
         });
         let parked = scene.park();
         let answered = scene.answered.is_set();
-        assert_eq!(duplicate.join().unwrap(), Err(ReleaseError::Stale));
+        assert_eq!(duplicate.join(), Err(ReleaseError::Stale));
         assert!(answered, "the next stop ended before it was resumed");
-        assert_truthful(monitor.join().unwrap(), parked);
+        assert_truthful(monitor.join(), parked);
         scene.assert_over(second);
     });
 }
 
 /// The same monitor resumes one stop twice, both times against the thread's parking.
 fn duplicate_and_next() {
-    explore(Depth::Preemptions(4), || {
+    explore(Depth::Preemptions(3), || {
         let scene = Scene::new();
         let first = scene.stop.prepare();
         let twice = spawn(&scene, move |scene| {
@@ -203,11 +203,11 @@ fn duplicate_and_next() {
         });
         let parked_second = scene.park();
         let answered = scene.answered.is_set();
-        let (found, duplicate) = twice.join().unwrap();
+        let (found, duplicate) = twice.join();
         assert_truthful(found, parked_first);
         assert_eq!(duplicate, Err(ReleaseError::Stale));
         assert!(answered, "the next stop ended before it was resumed");
-        assert_truthful(monitor.join().unwrap(), parked_second);
+        assert_truthful(monitor.join(), parked_second);
         scene.assert_over(second);
     });
 }
