@@ -110,7 +110,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             from: "guard.parked = false;\n            break Parked::Released { slept };",
             to: "break Parked::Released { slept };",
         }],
-        model: "detach_and_wait_against_a_callback_that_stops",
+        model: "sigkill_of_an_exiting_thread",
         finds: "a late wake-up hit another sleep",
     },
     Mutant {
@@ -143,7 +143,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             },
         ],
         model: "stop_from_outside_finds_the_thread_parked_or_not",
-        finds: "told parked, and the thread ran on",
+        finds: "deadlock",
     },
     Mutant {
         name: "with_kill_that_closes_nothing",
@@ -187,7 +187,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             to: "(0, _) => Detach::CleanUp,",
         }],
         model: "detach_and_wait_against_a_callback_that_stops",
-        finds: "the tracer was",
+        finds: "Causality violation",
     },
     Mutant {
         name: "with_barrier_that_overlooks_clean_up",

@@ -23,7 +23,9 @@ use super::super::place::AtomicU64;
 pub(crate) struct Number(u64);
 
 impl Number {
-    /// Number 0 was never given out.
+    /// Was never given out.
+    pub(crate) const NONE: Number = Number(0);
+
     pub(crate) const fn from_raw(raw: u64) -> Self {
         Number(raw)
     }

@@ -62,6 +62,7 @@ impl tracehook::Events for Events {
         loop {
             let outcome = report::pass(
                 &utrace,
+                Event::SyscallEntry,
                 &mut Data::SyscallEntry {
                     regs,
                     aborted: false,
@@ -87,19 +88,19 @@ impl tracehook::Events for Events {
 
     fn syscall_exit(regs: &mut Regs<'_>) {
         if let Some(utrace) = current_utrace(Event::SyscallExit) {
-            report::pass(&utrace, &mut Data::SyscallExit { regs });
+            report::pass(&utrace, Event::SyscallExit, &mut Data::SyscallExit { regs });
         }
     }
 
     fn clone(child: &Task, flags: u64) {
         if let Some(utrace) = current_utrace(Event::Clone) {
-            report::pass(&utrace, &mut Data::Clone { child, flags });
+            report::pass(&utrace, Event::Clone, &mut Data::Clone { child, flags });
         }
     }
 
     fn exec() {
         if let Some(utrace) = current_utrace(Event::Exec) {
-            with_current_regs(|regs| report::pass(&utrace, &mut Data::Exec { regs }));
+            with_current_regs(|regs| report::pass(&utrace, Event::Exec, &mut Data::Exec { regs }));
         }
     }
 
@@ -113,7 +114,7 @@ impl tracehook::Events for Events {
             // The signal itself is no longer pending, but nothing may hold up the thread.
             hold::kill(&*utrace);
         }
-        report::pass(&utrace, &mut Data::Exit { code });
+        report::pass(&utrace, Event::Exit, &mut Data::Exit { code });
         // It stops nowhere any more.
         hold::kill(&*utrace);
     }
@@ -128,7 +129,7 @@ impl tracehook::Events for Events {
             return;
         }
         let group_dead = task::with_current(task::is_group_dead);
-        report::pass(&utrace, &mut Data::Death { group_dead });
+        report::pass(&utrace, Event::Death, &mut Data::Death { group_dead });
         if utrace.life.end_death() {
             report::reap(&utrace);
         }

@@ -9,7 +9,6 @@
 use super::{
     attach,
     object::Engine,
-    payload::Verdict,
     thread::Utrace, //
 };
 use crate::{
@@ -68,21 +67,6 @@ pub(crate) enum Data<'a, 'r> {
     Reap { task: &'a Task },
 }
 
-impl Data<'_, '_> {
-    pub(crate) fn event(&self) -> Event {
-        match self {
-            Data::Quiesce { .. } => Event::Quiesce,
-            Data::SyscallEntry { .. } => Event::SyscallEntry,
-            Data::SyscallExit { .. } => Event::SyscallExit,
-            Data::Clone { .. } => Event::Clone,
-            Data::Exec { .. } => Event::Exec,
-            Data::Exit { .. } => Event::Exit,
-            Data::Death { .. } => Event::Death,
-            Data::Reap { .. } => Event::Reap,
-        }
-    }
-}
-
 /// What a pass came to.
 #[derive(Clone, Copy)]
 pub(crate) struct Outcome {
@@ -109,67 +93,74 @@ impl Outcome {
     }
 }
 
-/// Reports an event to every engine that wants it. By the thread itself (reaps excepted).
-pub(crate) fn pass(utrace: &Utrace, data: &mut Data<'_, '_>) -> Outcome {
+/// Reports an event to every engine that wants it. By the thread itself.
+///
+/// Compiled once for each event, as all that depends on it is known where it is called.
+#[inline(always)]
+pub(crate) fn pass(utrace: &Utrace, event: Event, data: &mut Data<'_, '_>) -> Outcome {
     let mut outcome = Outcome::NOTHING;
-    let event = data.event();
-    if utrace.wants() & event.called_for() == 0 {
-        return outcome;
+    let view = utrace.view();
+    let mut rest = view.engines();
+    if event.stops_in_place() {
+        flush_deferred(utrace, rest, &mut outcome);
     }
-    utrace.with_engines(|engines| {
-        if event.stops_in_place() {
-            flush_deferred(utrace, engines, &mut outcome);
+    // An exit is reported to everybody; of anything else a killed thread sees no more.
+    let killable = event.stops_in_place() && event != Event::Exit;
+    while let Some((engine, others)) = next(event, rest) {
+        one(engine, event, data, &mut outcome);
+        rest = others;
+        outcome.killed |= killable && !rest.is_empty() && task::fatal_signal_pending();
+        if outcome.killed {
+            break;
         }
-        // An exit is reported to everybody; of anything else a killed thread sees no more.
-        let killable = event.stops_in_place() && event != Event::Exit;
-        let mut called = false;
-        let mut visit = |engine| {
-            if called && killable && task::fatal_signal_pending() {
-                outcome.killed = true;
-            }
-            if !outcome.killed {
-                one(engine, event, data, &mut outcome);
-            }
-            called = true;
-        };
-        if event.is_reverse() {
-            engines.iter().rev().for_each(&mut visit);
-        } else {
-            engines.iter().for_each(&mut visit);
-        }
-    });
+    }
     outcome
 }
 
+/// Who is called next, and who after that.
+#[inline(always)]
+fn next(event: Event, engines: &[Arc<Engine>]) -> Option<(&Arc<Engine>, &[Arc<Engine>])> {
+    if event.is_reverse() {
+        engines.split_last()
+    } else {
+        engines.split_first()
+    }
+}
+
 /// One engine's part of a pass: QUIESCE first, and then, unless that changed its mind, the event.
+#[inline(always)]
 fn one(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &mut Outcome) {
-    let events = engine.events();
-    if event != Event::Quiesce && event != Event::Reap && events & Event::Quiesce.bit() != 0 {
-        // An engine hears of events that only others asked for, too.
-        let mut quiesce = Data::Quiesce { event: Some(event) };
-        call(engine, event.stops_in_place(), &mut quiesce, outcome);
+    if event != Event::Quiesce
+        && event != Event::Reap
+        && engine.events() & Event::Quiesce.bit() != 0
+    {
+        quiesce_before(engine, event, outcome);
         if outcome.killed {
             return;
         }
     }
     if engine.events() & event.bit() != 0 {
-        call(engine, event.stops_in_place(), data, outcome);
+        call(engine, event, data, outcome);
     }
 }
 
-/// Calls one engine once, and does what it says.
-fn call(
-    engine: &Arc<Engine>,
-    stops_in_place: bool,
-    data: &mut Data<'_, '_>,
-    outcome: &mut Outcome,
-) {
+/// An engine with QUIESCE hears of events that only others asked for, too.
+#[cold]
+fn quiesce_before(engine: &Arc<Engine>, event: Event, outcome: &mut Outcome) {
+    let mut data = Data::Quiesce { event: Some(event) };
+    call(engine, event, &mut data, outcome);
+}
+
+/// Calls one engine once, in the pass for `event`, and does what it says.
+#[inline(always)]
+fn call(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &mut Outcome) {
     if !engine.life.enter() {
         return;
     }
+    let deferred = engine.deferred.get();
     // A stop deferred by an earlier report keeps its ticket until it takes effect.
-    let ticket = if engine.deferred.get() {
-        Number::from_raw(0)
+    let ticket = if deferred {
+        Number::NONE
     } else {
         // From the first instruction of the callback there is a ticket to resume.
         engine.stop.prepare()
@@ -179,10 +170,19 @@ fn call(
     let verdict = unsafe { engine.payload.call(engine, ticket, data) };
     engine.set_caller(false);
     window(Window::CallbackReturned, engine);
-    let stop = decide(engine, data.event(), stops_in_place, verdict, outcome);
-    leave(engine, verdict_is_detach(&stop));
+    outcome.syscall = outcome.syscall.merge(verdict.syscall);
+    let stop = verdict.resume == Wish::Stop;
+    if stop && event == Event::Clone {
+        defer(engine);
+    } else if !deferred && !(stop && event.stops_in_place()) {
+        engine.stop.settle();
+    }
+    if !matches!(verdict.resume, Wish::Stop | Wish::Resume) {
+        follow(engine, verdict.resume);
+    }
+    leave(engine);
     window(Window::BeforePark, engine);
-    if let Decision::Stop = stop {
+    if stop && event.stops_in_place() {
         outcome.note(hold::park(&*engine.utrace, Some(&engine.stop)));
     }
     if let Data::SyscallEntry { aborted, .. } = data {
@@ -190,56 +190,39 @@ fn call(
     }
 }
 
-/// What a callback's return value means for its own engine.
-enum Decision {
-    Stop,
-    Detach,
-    Nothing,
-}
-
-fn verdict_is_detach(decision: &Decision) -> bool {
-    matches!(decision, Decision::Detach)
-}
-
-fn decide(
-    engine: &Engine,
-    event: Event,
-    stops_in_place: bool,
-    verdict: Verdict,
-    outcome: &mut Outcome,
-) -> Decision {
-    outcome.syscall = outcome.syscall.merge(verdict.syscall);
-    if verdict.resume == Wish::Stop {
-        if stops_in_place {
-            return Decision::Stop;
+/// Does what a callback wants besides stopping and running.
+#[cold]
+fn follow(engine: &Engine, wish: Wish) {
+    let notify = match wish {
+        Wish::Detach => {
+            // Whoever detached before: the callback's end cleans up.
+            let _ = engine.life.detach();
+            return;
         }
-        if event == Event::Clone || event == Event::Quiesce {
-            defer(engine);
-            return Decision::Nothing;
-        }
-    }
-    if !engine.deferred.get() {
-        engine.stop.settle();
-    }
-    match verdict.resume {
-        Wish::Detach => return Decision::Detach,
-        Wish::Interrupt => ask_for_report(&engine.utrace, verdict.resume, Notify::Signal),
-        Wish::Report => ask_for_report(&engine.utrace, verdict.resume, Notify::Resume),
-        Wish::Stop | Wish::Resume => {}
-    }
-    Decision::Nothing
-}
-
-fn ask_for_report(utrace: &Arc<Utrace>, wish: Wish, notify: Notify) {
-    utrace.add_pending(pending::of(wish));
+        Wish::Interrupt => Notify::Signal,
+        _ => Notify::Resume,
+    };
+    engine.utrace.add_pending(pending::of(wish));
     // An exiting thread enters user mode no more.
-    let _ = utrace.queue(notify);
+    let _ = engine.utrace.queue(notify);
 }
 
 /// Keeps the stop prepared until the thread is on its way to user mode.
+#[cold]
 fn defer(engine: &Engine) {
     engine.deferred.set(true);
     let _ = engine.utrace.queue(Notify::Resume);
+}
+
+/// Ends a callback, with all that may have come meanwhile.
+#[inline(always)]
+fn leave(engine: &Arc<Engine>) {
+    let left = engine.life.leave();
+    if left.clean_up {
+        attach::clean_up(engine);
+    } else if left.wake {
+        attach::notify_waiters(&engine.utrace);
+    }
 }
 
 /// Parks for the stops that were deferred.
@@ -252,20 +235,6 @@ fn flush_deferred(utrace: &Utrace, engines: &[Arc<Engine>], outcome: &mut Outcom
     }
 }
 
-/// Ends a callback, with all that may have come meanwhile.
-fn leave(engine: &Arc<Engine>, detach: bool) {
-    if detach {
-        // Whoever detached before: after `leave`, we clean up.
-        let _ = engine.life.detach();
-    }
-    let left = engine.life.leave();
-    if left.clean_up {
-        attach::clean_up(engine);
-    } else if left.wake {
-        attach::notify_waiters(&engine.utrace);
-    }
-}
-
 /// Work queued by reports and controls: the thread is about to enter user mode.
 pub(crate) fn before_user_mode(utrace: &Arc<Utrace>) {
     loop {
@@ -274,9 +243,9 @@ pub(crate) fn before_user_mode(utrace: &Arc<Utrace>) {
         }
         let owed = utrace.take_pending();
         let mut outcome = Outcome::NOTHING;
-        utrace.with_engines(|engines| flush_deferred(utrace, engines, &mut outcome));
+        flush_deferred(utrace, utrace.view().engines(), &mut outcome);
         if !outcome.killed && owed & pending::REPORT != 0 {
-            let round = pass(utrace, &mut Data::Quiesce { event: None });
+            let round = pass(utrace, Event::Quiesce, &mut Data::Quiesce { event: None });
             outcome.stopped |= round.stopped;
             outcome.killed = round.killed;
         }
@@ -294,15 +263,13 @@ pub(crate) fn before_user_mode(utrace: &Arc<Utrace>) {
 pub(crate) fn reap(utrace: &Utrace) {
     let task = utrace.task.clone();
     let mut outcome = Outcome::NOTHING;
-    utrace.with_engines(|engines| {
-        for engine in engines {
-            one(
-                engine,
-                Event::Reap,
-                &mut Data::Reap { task: &task },
-                &mut outcome,
-            );
-            attach::detach(engine);
-        }
-    });
+    for engine in utrace.view().engines() {
+        one(
+            engine,
+            Event::Reap,
+            &mut Data::Reap { task: &task },
+            &mut outcome,
+        );
+        attach::detach(engine);
+    }
 }

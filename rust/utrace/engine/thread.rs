@@ -33,7 +33,10 @@ use crate::{
             Notify,
             TaskWork, //
         },
-        try_cell::TryCell, //
+        try_cell::{
+            TryCell,
+            TryGuard, //
+        }, //
     }, //
 };
 use kernel::{
@@ -152,29 +155,42 @@ impl Utrace {
         Ok(this)
     }
 
-    /// Runs `f` with the engines as they are now, by the thread itself. They stay the same in `f`,
-    /// whoever comes and goes; no lock is held, and none is taken as long as the list has not
-    /// changed since the last time.
-    #[inline]
-    pub(crate) fn with_engines<R>(&self, f: impl FnOnce(&[Arc<Engine>]) -> R) -> R {
-        let Some(mut seen) = self.seen.try_take() else {
-            // A report within a report.
-            let engines = self.list.lock().engines.clone();
-            return f(engines.as_ref().map_or(&[], |engines| &engines.0));
+    /// The engines as they are now, for the thread itself. They stay the same in the view, whoever
+    /// comes and goes; no lock is held, and none is taken as long as the list has not changed since
+    /// the last time.
+    #[inline(always)]
+    pub(crate) fn view(&self) -> View<'_> {
+        let mut seen = self.seen.try_take();
+        let copy = match &mut seen {
+            Some(seen) => {
+                if seen.generation != self.generation.load() {
+                    self.look(seen);
+                }
+                None
+            }
+            None => self.copy(),
         };
-        if seen.generation != self.generation.load() {
-            let list = self.list.lock();
-            seen.generation = self.generation.load();
-            let before = core::mem::replace(&mut seen.engines, list.engines.clone());
-            drop(list);
-            drop(before);
+        View {
+            utrace: self,
+            seen,
+            copy,
         }
-        let result = f(seen.engines.as_ref().map_or(&[], |engines| &engines.0));
-        drop(seen);
-        if self.generation.load() == CLOSED {
-            self.forget_seen();
-        }
-        result
+    }
+
+    /// For a report within a report.
+    #[cold]
+    fn copy(&self) -> Option<Arc<Engines>> {
+        self.list.lock().engines.clone()
+    }
+
+    /// Brings what the thread knows of its engines up to date.
+    #[cold]
+    fn look(&self, seen: &mut Seen) {
+        let list = self.list.lock();
+        seen.generation = self.generation.load();
+        let before = core::mem::replace(&mut seen.engines, list.engines.clone());
+        drop(list);
+        drop(before);
     }
 
     /// Puts another list in place. The caller holds the lock, and drops the old one without.
@@ -243,6 +259,35 @@ impl Utrace {
 
     pub(crate) fn is_asked(&self) -> bool {
         self.hold.lock().is_asked()
+    }
+}
+
+/// See [`Utrace::view`].
+pub(crate) struct View<'a> {
+    utrace: &'a Utrace,
+    seen: Option<TryGuard<'a, Seen>>,
+    copy: Option<Arc<Engines>>,
+}
+
+impl View<'_> {
+    /// The engines, in the order of their attachment.
+    #[inline(always)]
+    pub(crate) fn engines(&self) -> &[Arc<Engine>] {
+        let engines = match &self.seen {
+            Some(seen) => &seen.engines,
+            None => &self.copy,
+        };
+        engines.as_ref().map_or(&[], |engines| &engines.0)
+    }
+}
+
+impl Drop for View<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.seen = None;
+        if self.utrace.generation.load() == CLOSED {
+            self.utrace.forget_seen();
+        }
     }
 }
 

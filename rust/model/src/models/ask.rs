@@ -75,7 +75,7 @@ impl Scene {
 /// Engine A has stopped the thread in a report and resumes it, while B asks for a stop. If B is
 /// told that the thread is parked, it does not run on before B's release.
 fn during_reported_stop() {
-    explore(Depth::All, || {
+    explore(Depth::Preemptions(4), || {
         let scene = Scene::new();
         let ticket = scene.a.stop.prepare();
         let a = spawn(&scene, move |scene| {
@@ -145,7 +145,7 @@ fn two_from_outside() {
 /// A stop made by a report and one asked for from outside; the owner of the first resumes, that of
 /// the second detaches. The thread leaves exactly when both have let go.
 fn resume_and_detach() {
-    explore(Depth::All, || {
+    explore(Depth::Preemptions(4), || {
         let scene = Scene::new();
         let ticket = scene.a.stop.prepare();
         hold::ask(&scene.utrace.thread, &scene.b.ask).unwrap();

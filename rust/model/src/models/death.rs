@@ -44,7 +44,7 @@ pub(crate) const MODELS: &[Model] = &[
     },
     Model {
         name: "attach_to_a_dying_thread",
-        run: || attach(1, Depth::All),
+        run: || attach(1, Depth::Preemptions(4)),
     },
     Model {
         name: "two_attach_to_a_dying_thread",
@@ -124,7 +124,7 @@ fn death_against_reap() {
 /// The same with the reap noted by the hook and by one that attached too late, and a second party
 /// that would report the death.
 fn two_reapers() {
-    explore(Depth::All, || {
+    explore(Depth::Preemptions(3), || {
         let scene = Arc::new(Thread::new());
         let parents = [0, 1].map(|_| spawn(&scene, |scene| scene.reap_hook()));
         let attacher = spawn(&scene, |scene| scene.death_hook());
@@ -284,19 +284,18 @@ impl Dying {
     }
 
     fn settle_with_death(&self, utrace: &Utrace, engine: usize, created: bool) -> bool {
-        if !created {
-            return true;
-        }
         fence(SeqCst);
         if !self.dead.load(Relaxed) {
             return true;
         }
-        if utrace.life.begin_death() && utrace.life.end_death() {
+        if created && utrace.life.begin_death() && utrace.life.end_death() {
             self.reap(utrace);
         }
         if self.claimed.load(Relaxed) {
-            utrace.life.reap();
             self.detach(utrace, engine);
+            if utrace.life.reap() {
+                self.reap(utrace);
+            }
             return false;
         }
         true

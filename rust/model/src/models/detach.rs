@@ -92,7 +92,7 @@ fn against_stop() {
 /// Two detach, and so does the callback: one of the three cleans up (the tracer is taken once), and
 /// it is done before any of the waits is over.
 fn by_three() {
-    explore(Depth::Preemptions(4), || {
+    explore(Depth::Preemptions(3), || {
         let scene = Scene::new();
         let detachers = [0, 1].map(|_| {
             spawn(&scene, |scene| {
@@ -133,7 +133,7 @@ fn barrier() {
 /// One waits while another detaches, and a callback comes in between: the wait ends. If the engine
 /// was detached when it began, the tracer is gone when it ends.
 fn barrier_against_detach() {
-    explore(Depth::All, || {
+    explore(Depth::Preemptions(4), || {
         let scene = Scene::new();
         let detacher = spawn(&scene, |scene| scene.utrace.detach(&scene.engine));
         let waiter = spawn(&scene, |scene| {

@@ -93,7 +93,11 @@ impl Scene {
 /// The thread leaves, killed or resumed; nobody resumes it afterwards, and no resume that is on its
 /// way wakes it somewhere else.
 fn against_park(resumer: Resumer) {
-    explore(Depth::All, move || {
+    let depth = match resumer {
+        Resumer::None => Depth::All,
+        _ => Depth::Preemptions(4),
+    };
+    explore(depth, move || {
         let scene = Scene::new();
         let ticket = scene.stop.prepare();
         let monitor = (resumer != Resumer::None).then(|| {
@@ -107,6 +111,9 @@ fn against_park(resumer: Resumer) {
         if parked == Parked::Killed {
             scene.assert_gone();
             scene.die();
+            // Not even the stop of a report that is still made.
+            scene.stop.prepare();
+            scene.assert_gone();
         } else {
             scene.thread.task.stop_for_ptrace();
         }

@@ -1,0 +1,342 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Loading and unloading: under load, in vain, and next to others who want the same functions. Unloads all modules of
+# utrace first, and leaves utrace and utrace_test loaded.
+
+modules=${UTRACE_MODULES:-/lib/modules/utrace}
+tracing=/sys/kernel/tracing
+work=$(mktemp -d)
+count=0 failed=0 load=''
+
+points='syscall_regfunc syscall_unregfunc trace_syscall_enter trace_syscall_exit uprobe_copy_process
+proc_exec_connector do_exit proc_exit_connector pidfs_exit'
+rounds=20
+
+# check NAME COMMAND...: one result.
+check() {
+	name=$1
+	shift
+	count=$((count + 1))
+	if "$@" >"$work/said" 2>&1; then
+		echo "ok $count $name"
+	else
+		echo "not ok $count $name"
+		sed 's/^/# /' "$work/said"
+		failed=$((failed + 1))
+	fi
+}
+
+unload_all() {
+	for module in utrace_taken utrace_first utrace_resumer utrace_test utrace; do
+		rmmod $module 2>/dev/null
+	done
+}
+
+is_loaded() { grep -q "^$1 " /proc/modules; }
+ins() { insmod "$modules/$1.ko" $2 $3; }
+
+# Nothing of ours is left behind.
+nothing_left() {
+	if is_loaded utrace; then
+		echo 'utrace is loaded'
+		return 1
+	fi
+	if grep 'utrace' $tracing/enabled_functions; then return 1; fi
+}
+
+# What the kernel has said since the last "listen".
+listen() { dmesg >"$work/before"; }
+heard() { dmesg | tail -n +$(($(wc -l <"$work/before") + 1)); }
+said() { heard | grep -F "$1" || { heard; echo "# not said: $1"; return 1; }; }
+quiet() { ! heard | grep -E 'BUG|WARNING|Oops|cut here|stall'; }
+
+finish() {
+	if [ "$load" ]; then kill $load 2>/dev/null; fi
+	echo 0 >$tracing/events/raw_syscalls/sys_enter/enable
+	echo nop >$tracing/current_tracer
+	echo >$tracing/set_ftrace_filter
+	unload_all
+	rm -rf "$work"
+	[ $begun ] && ins utrace && ins utrace_test
+}
+
+begun=''
+echo 'TAP version 13'
+if [ ! -e "$modules/utrace.ko" ] || [ ! -e "$modules/utrace_test.ko" ] || [ "$(id -u)" != 0 ]; then
+	echo '1..0 # SKIP needs root, and the modules of a test build in $UTRACE_MODULES'
+	exit 4
+fi
+begun=1
+trap finish EXIT
+listen
+unload_all
+
+# --- plain -----------------------------------------------------------------------------------------
+
+plain() {
+	for _ in 1 2 3 4 5; do
+		ins utrace || return
+		[ "$(grep -c 'direct.*utrace_tramp' $tracing/enabled_functions)" = 9 ] || return
+		rmmod utrace || return
+		nothing_left || return
+	done
+}
+check 'load and unload with nothing attached' plain
+
+twice() {
+	ins utrace && ! ins utrace && rmmod utrace && nothing_left
+}
+check 'it is loaded once only' twice
+
+in_use() {
+	ins utrace && ins utrace_resumer || return
+	if rmmod utrace 2>"$work/err"; then
+		echo 'unloaded under its user'
+		return 1
+	fi
+	cat "$work/err"
+	grep -q -i 'unavailable\|in use\|busy' "$work/err" || return
+	is_loaded utrace && rmmod utrace_resumer && rmmod utrace && nothing_left
+}
+check 'unload is refused while a consumer is loaded' in_use
+
+# --- parked and running threads ----------------------------------------------------------------------
+
+loop() {
+	n=0
+	while [ $n -lt "$1" ]; do
+		/bin/true
+		(:)
+		n=$((n + 1))
+	done
+	: >"$work/done.$2"
+}
+
+# All end, whatever the consumer does.
+ends() {
+	tries=0
+	for i in "$@"; do
+		until [ -e "$work/done.$i" ]; do
+			tries=$((tries + 1))
+			if [ $tries -gt 600 ]; then
+				echo "load $i has not ended"
+				ps -o pid,stat,comm
+				return 1
+			fi
+			sleep 0.1
+		done
+	done
+}
+
+consumer_goes() {
+	for poll in 0 1; do
+		rm -f "$work"/done.*
+		ins utrace && ins utrace_resumer poll=$poll || return
+		for i in 1 2; do
+			loop 40 $i &
+			echo $! >/sys/kernel/debug/utrace_resumer/attach || return
+		done
+		sleep 0.5
+		rmmod utrace_resumer && rmmod utrace && nothing_left || return
+		ends 1 2 || return
+		wait
+	done
+}
+check 'threads run on when their consumer is unloaded' consumer_goes
+
+start_load() {
+	for i in 1 2 3; do
+		while :; do
+			/bin/true
+			(:)
+			echo | cat >/dev/null
+		done &
+		load="$load $!"
+	done
+}
+
+under_load() {
+	start_load
+	n=0
+	while [ $n -lt $rounds ]; do
+		ins utrace || return
+		set -- $load
+		ins utrace_resumer poll=$((n % 2)) pid=$1 || return
+		echo $2 >/sys/kernel/debug/utrace_resumer/attach || return
+		echo $3 >/sys/kernel/debug/utrace_resumer/attach || return
+		# Other work goes on meanwhile: how much differs from round to round.
+		m=0
+		while [ $m -lt $((n % 7)) ]; do
+			/bin/true
+			m=$((m + 1))
+		done
+		cat /sys/kernel/debug/utrace_resumer/counts >"$work/counts"
+		rmmod utrace_resumer && rmmod utrace && nothing_left || return
+		n=$((n + 1))
+	done
+	for pid in $load; do
+		kill -0 $pid || return
+		kill -KILL $pid
+		wait $pid
+	done
+	load=''
+	cat "$work/counts"
+}
+check "$rounds rounds of load and unload under load" under_load
+check 'the kernel has nothing to say about that' quiet
+
+# --- in vain ---------------------------------------------------------------------------------------
+
+absent() {
+	listen
+	if ins utrace "fail_hook=$1"; then
+		echo 'loaded all the same'
+		rmmod utrace
+		return 1
+	fi
+	said "hook point $2: no such function" && nothing_left && ins utrace && rmmod utrace && quiet
+}
+n=1
+for point in $points; do
+	check "$point is absent" absent $n $point
+	n=$((n + 1))
+done
+
+step() {
+	listen
+	if ins utrace "fail_step=$1"; then
+		echo 'loaded all the same'
+		rmmod utrace
+		return 1
+	fi
+	said "step $1 of loading fails" && nothing_left && ins utrace && rmmod utrace && quiet
+}
+for n in 1 2 3 4 5 6; do
+	check "step $n of loading fails" step $n
+done
+
+taken() {
+	listen
+	ins utrace_taken function=$1 || return
+	if ins utrace 2>"$work/err"; then
+		rmmod utrace
+		rmmod utrace_taken
+		echo 'loaded all the same'
+		return 1
+	fi
+	said "hook point $1: another direct trampoline" &&
+		grep -i busy "$work/err" &&
+		! grep -q 'utrace_tramp' $tracing/enabled_functions &&
+		rmmod utrace_taken && ins utrace && rmmod utrace && nothing_left && quiet
+}
+for point in $points; do
+	check "$point is taken" taken $point
+done
+
+takes() {
+	ins utrace || return
+	! ins utrace_taken function=do_exit 2>"$work/err" && grep -i busy "$work/err" && rmmod utrace && nothing_left
+}
+check 'another one cannot take what we have' takes
+
+wrong() {
+	listen
+	ins utrace || return
+	if ins utrace_resumer "$1"; then
+		echo 'loaded all the same'
+		rmmod utrace_resumer
+		rmmod utrace
+		return 1
+	fi
+	! is_loaded utrace_resumer && said "$1" && rmmod utrace && nothing_left && quiet
+}
+for parameter in pid=-1 pid=2 pid=99999999 cpu=99; do
+	check "utrace_resumer with $parameter is refused" wrong $parameter
+done
+
+# --- next to others ----------------------------------------------------------------------------------
+
+# Lines of the trace with this text, tracing switched off for the count.
+lines() {
+	echo 0 >$tracing/tracing_on
+	grep -c "$1" $tracing/trace
+	echo 1 >$tracing/tracing_on
+}
+
+traced() {
+	echo 1 >$tracing/tracing_on
+	echo >$tracing/trace
+	/bin/true
+	[ "$(lines "$1")" -gt 0 ] || { echo "no $1 $2"; return 1; }
+}
+
+tracer() {
+	echo do_exit >$tracing/set_ftrace_filter
+	echo function >$tracing/current_tracer
+	traced do_exit before && ins utrace && traced do_exit loaded && rmmod utrace && traced do_exit after || return
+	ins utrace || return
+	echo nop >$tracing/current_tracer
+	echo function >$tracing/current_tracer
+	traced do_exit 'while loaded, begun again' && rmmod utrace && traced do_exit after || return
+	echo nop >$tracing/current_tracer
+	echo >$tracing/set_ftrace_filter
+	nothing_left
+}
+check 'the function tracer was there before and is there after' tracer
+
+kprobe() {
+	echo 'p:kprobes/ut_load do_exit' >$tracing/kprobe_events || return
+	echo 1 >$tracing/events/kprobes/ut_load/enable
+	traced ut_load before && ins utrace && traced ut_load loaded && rmmod utrace && traced ut_load after
+	status=$?
+	ins utrace
+	echo 0 >$tracing/events/kprobes/ut_load/enable
+	echo 1 >$tracing/events/kprobes/ut_load/enable
+	traced ut_load 'while loaded, begun again' || status=1
+	rmmod utrace
+	traced ut_load after || status=1
+	echo 0 >$tracing/events/kprobes/ut_load/enable
+	echo >$tracing/kprobe_events
+	nothing_left && return $status
+}
+check 'a kprobe was there before and is there after' kprobe
+
+sys_enter() {
+	event=$tracing/events/raw_syscalls/sys_enter/enable
+	echo 1 >$event
+	traced sys_enter before && ins utrace && traced sys_enter loaded && rmmod utrace && traced sys_enter after || return
+	# Begun without us, ended with us, and the other way round.
+	ins utrace && echo 0 >$event && rmmod utrace && nothing_left || return
+	echo >$tracing/trace
+	/bin/true
+	[ "$(lines sys_enter:)" = 0 ] || return
+	ins utrace && echo 1 >$event && traced sys_enter: loaded && rmmod utrace && traced sys_enter: after || return
+	echo 0 >$event
+	nothing_left && quiet
+}
+check 'sys_enter is traced whoever comes and goes' sys_enter
+
+# What brings system calls to the hooks is given back: without us and others nobody gets there.
+bit() {
+	echo trace_syscall_enter >$tracing/set_ftrace_filter
+	echo function >$tracing/current_tracer
+	ins utrace && ins utrace_resumer || return
+	loop 10 9 &
+	echo $! >/sys/kernel/debug/utrace_resumer/attach
+	wait
+	rmmod utrace_resumer && rmmod utrace || return
+	echo 1 >$tracing/tracing_on
+	echo >$tracing/trace
+	/bin/true
+	n=$(lines 'trace_syscall_enter')
+	echo nop >$tracing/current_tracer
+	echo >$tracing/set_ftrace_filter
+	# The line that names the tracer has no function.
+	echo "$n calls"
+	[ "$n" = 0 ]
+}
+check 'no thread keeps the work bit' bit
+check 'the kernel has nothing to say' quiet
+
+echo "1..$count"
+[ $failed = 0 ]
