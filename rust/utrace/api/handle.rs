@@ -237,8 +237,8 @@ impl<T: Tracer> Engine<T> {
     ///
     /// # Errors
     ///
-    /// Those of [`Engine::attach`], and `EEXIST`: there is a matching engine, and
-    /// [`AttachOptions::exclusive`] is set.
+    /// Those of [`Engine::attach`], `EINVAL`: unknown events, and `EEXIST`: there is a matching
+    /// engine, and [`AttachOptions::exclusive`] is set.
     pub fn attach_with(
         thread: &Task,
         tracer: Arc<T>,

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     core::{
+        event,
         hold,
         life::Detach, //
     },
@@ -70,13 +71,16 @@ pub(crate) fn find(task: &Task, which: Match) -> Result<Arc<Engine>> {
 
 /// Attaches a new engine to `task`. With `exclusive`, only if no engine matches.
 ///
-/// May sleep. `EPERM` for kernel threads, `EEXIST`, `ENOMEM`, `ESRCH` when the thread is gone.
+/// May sleep. `EINVAL` for unknown events, `EPERM` for kernel threads, `EEXIST`, `ENOMEM`, `ESRCH` when the thread is gone.
 pub(crate) fn attach(
     task: &Task,
     callbacks: KBox<dyn Callbacks>,
     events: u32,
     exclusive: Option<Match>,
 ) -> Result<Arc<Engine>> {
+    if events & !event::ALL != 0 {
+        return Err(EINVAL);
+    }
     if task::is_kernel(task) {
         return Err(EPERM);
     }
