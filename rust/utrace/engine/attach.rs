@@ -89,7 +89,7 @@ pub(crate) fn attach(
     let owner = state.owner_of.owner(callbacks.text());
     let identity = callbacks.identity();
     let mut callbacks = Some(callbacks);
-    let slot = Slot::new()?;
+    let mut slot = Some(Slot::new()?);
     let (engine, created) = loop {
         let (utrace, created) = find_or_make(task)?;
         let engine = match callbacks.take() {
@@ -104,7 +104,7 @@ pub(crate) fn attach(
             None => Err(EINVAL),
         };
         let engine = engine.inspect_err(|_| discard(&utrace, created))?;
-        match add(&utrace, &engine, exclusive) {
+        match add(&utrace, &engine, exclusive, &mut slot) {
             Ok(true) => break (engine, created),
             // The structure was on its way out; make another.
             // SAFETY: Nobody but us knows the engine.
@@ -115,7 +115,6 @@ pub(crate) fn attach(
             }
         }
     };
-    state.register(slot, &engine);
     settle_with_death(&engine, created)?;
     update_wants(&engine.utrace);
     Ok(engine)
@@ -149,8 +148,14 @@ fn discard(utrace: &Arc<Utrace>, created: bool) {
     }
 }
 
-/// Puts the engine at the end of the list. `Ok(false)`: the structure is closed.
-fn add(utrace: &Utrace, engine: &Arc<Engine>, exclusive: Option<Match>) -> Result<bool> {
+/// Puts the engine into the register and at the end of the list, where the thread may find it,
+/// call it and clean it up at once. `Ok(false)`: the structure is closed.
+fn add(
+    utrace: &Utrace,
+    engine: &Arc<Engine>,
+    exclusive: Option<Match>,
+    slot: &mut Option<Slot>,
+) -> Result<bool> {
     let count = |list: &List| list.engines.as_ref().map_or(0, |engines| engines.0.len());
     loop {
         // Memory first, then the lock; again if the list has grown meanwhile.
@@ -172,6 +177,9 @@ fn add(utrace: &Utrace, engine: &Arc<Engine>, exclusive: Option<Match>) -> Resul
             let _ = all.0.push_within_capacity(engine.clone());
         }
         let _ = all.0.push_within_capacity(engine.clone());
+        if let Some(slot) = slot.take() {
+            global::get().register(slot, engine);
+        }
         let before = utrace.replace(&mut list, Some(all.into()));
         list.attached += 1;
         drop(list);
@@ -183,9 +191,6 @@ fn add(utrace: &Utrace, engine: &Arc<Engine>, exclusive: Option<Match>) -> Resul
 /// Sorts out an attach to a thread that is dying or dead, whose hooks may have passed before the
 /// structure was in the table. Each end is claimed by one party: the hook, or us.
 fn settle_with_death(engine: &Arc<Engine>, created: bool) -> Result {
-    if !created {
-        return Ok(());
-    }
     let utrace = &engine.utrace;
     // The structure is in the table: pairs with the barrier in the hooks' look-up after the
     // thread's state has changed.
@@ -193,16 +198,20 @@ fn settle_with_death(engine: &Arc<Engine>, created: bool) -> Result {
     if !task::is_dead(&utrace.task) {
         return Ok(());
     }
-    if utrace.life.begin_death() {
+    // Of a structure that is older the hook reports the death: it finds it.
+    if created && utrace.life.begin_death() {
         hold::kill(&**utrace);
         if utrace.life.end_death() {
             super::report::reap(utrace);
         }
     }
     if task::is_claimed(&utrace.task) {
-        // Whether the reap hook has passed nobody can say: nothing will be reported.
-        utrace.life.reap();
+        // Whether the reap hook has passed, or its pass had this engine in its list, nobody can
+        // say. Those who came in time hear of the reap.
         detach_and_wait(engine);
+        if utrace.life.reap() {
+            super::report::reap(utrace);
+        }
         return Err(ESRCH);
     }
     Ok(())
@@ -261,8 +270,11 @@ pub(crate) fn clean_up(engine: &Arc<Engine>) {
     // Its stops hold nobody any more.
     hold::close(&**utrace, &engine.stop);
     let _ = hold::release_ask(&**utrace, &engine.ask, None);
+    // A tracer that holds its own handle drops it now, and must not wait for us.
+    engine.set_caller(true);
     // SAFETY: The life of the engine told us to.
     drop(unsafe { engine.payload.take() });
+    engine.set_caller(false);
     let mut list = utrace.list.lock();
     list.attached -= 1;
     let last = list.attached == 0;

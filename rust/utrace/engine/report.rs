@@ -110,7 +110,7 @@ pub(crate) fn pass(utrace: &Utrace, event: Event, data: &mut Data<'_, '_>) -> Ou
         one(engine, event, data, &mut outcome);
         rest = others;
         outcome.killed |= killable && !rest.is_empty() && task::fatal_signal_pending();
-        if outcome.killed {
+        if outcome.killed && event != Event::Exit {
             break;
         }
     }
@@ -135,7 +135,7 @@ fn one(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &mu
         && engine.events() & Event::Quiesce.bit() != 0
     {
         quiesce_before(engine, event, outcome);
-        if outcome.killed {
+        if outcome.killed && event != Event::Exit {
             return;
         }
     }
