@@ -18,9 +18,7 @@ use crate::explore::{
 };
 use loom::sync::{
     atomic::{
-        fence,
-        AtomicBool,
-        AtomicU32,
+        fence, AtomicBool, AtomicU32,
         Ordering::{
             AcqRel,
             Acquire,
@@ -48,7 +46,7 @@ pub(crate) const MODELS: &[Model] = &[
     },
     Model {
         name: "two_attach_to_a_dying_thread",
-        run: || attach(2, Depth::Preemptions(2)),
+        run: || attach(2, Depth::Preemptions(3)),
     },
 ];
 
@@ -277,7 +275,11 @@ impl Dying {
                 return (utrace, false);
             }
             let index = self.used.fetch_add(1, Relaxed);
-            if self.table.compare_exchange(0, index + 1, AcqRel, Relaxed).is_ok() {
+            if self
+                .table
+                .compare_exchange(0, index + 1, AcqRel, Relaxed)
+                .is_ok()
+            {
                 return (&self.made[index as usize], true);
             }
         }
@@ -317,9 +319,11 @@ fn attach(attachers: usize, depth: Depth) {
         });
         scene.death_hook();
         parent.join();
-        for (engine, attacher) in attachers.into_iter().enumerate() {
-            let attached = attacher.join();
-            let engine = &scene.engines[engine];
+        let outcomes: Vec<bool> = attachers
+            .into_iter()
+            .map(|attacher| attacher.join())
+            .collect();
+        for (attached, engine) in outcomes.into_iter().zip(&scene.engines) {
             let reaps = engine.reaps.load(Relaxed);
             assert!(!attached || reaps == 1, "attached, and never reaped");
             assert!(reaps <= 1, "reaped twice");
