@@ -106,6 +106,10 @@ impl tracehook::Events for Events {
     }
 
     fn clone(child: &Task, flags: u64) {
+        if task::is_kernel(child) {
+            // An io worker: nobody can attach to it, and the thread has not asked for it.
+            return;
+        }
         if let Some(utrace) = current_utrace(Event::Clone) {
             report::pass(&utrace, Event::Clone, &mut Data::Clone { child, flags });
         }
