@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Loading and unloading: under load, in vain, and next to others who want the same functions. Unloads all modules of
 # utrace first, and leaves utrace and utrace_test loaded.
+# shellcheck disable=SC2086,SC2016,SC3037,SC2317,SC2009 # numbers and names without spaces; functions are called by name
 
 modules=${UTRACE_MODULES:-/lib/modules/utrace}
 tracing=/sys/kernel/tracing
@@ -33,7 +34,11 @@ unload_all() {
 }
 
 is_loaded() { grep -q "^$1 " /proc/modules; }
-ins() { insmod "$modules/$1.ko" $2 $3; }
+ins() {
+	module=$1
+	shift
+	insmod "$modules/$module.ko" "$@"
+}
 
 # Nothing of ours is left behind.
 nothing_left() {

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # The window tests can fail: without the final check before the park, as utrace once was, those that resume between the
 # callback's decision and the park lose the resume. With it they pass.
+# shellcheck disable=SC2001,SC2319,SC2320 # a condition is what the result is about
 
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 count=0

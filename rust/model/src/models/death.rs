@@ -257,47 +257,55 @@ impl Dying {
 
     /// `attach::attach`. Tells whether it succeeded.
     fn attach(&self, engine: usize) -> bool {
-        let (utrace, created) = loop {
-            let (utrace, created) = self.find_or_make();
+        let utrace = loop {
+            let Some(utrace) = self.find_or_make() else {
+                return false;
+            };
             let mut list = utrace.list.lock().unwrap();
             if !list.closed {
                 list.engines.push(engine);
                 list.attached += 1;
-                break (utrace, created);
+                break utrace;
             }
         };
-        self.settle_with_death(utrace, engine, created)
+        fence(SeqCst);
+        if utrace.life.is_reaped() {
+            self.detach(utrace, engine);
+            return false;
+        }
+        true
     }
 
-    fn find_or_make(&self) -> (&Utrace, bool) {
+    fn find_or_make(&self) -> Option<&Utrace> {
         loop {
             if let Some(utrace) = self.lookup() {
-                return (utrace, false);
+                return Some(utrace);
             }
             let index = self.used.fetch_add(1, Relaxed);
+            let utrace = &self.made[index as usize];
+            let mut list = utrace.list.lock().unwrap();
             if self
                 .table
                 .compare_exchange(0, index + 1, AcqRel, Relaxed)
                 .is_ok()
             {
-                return (&self.made[index as usize], true);
+                return self.settle(utrace, &mut list).then_some(utrace);
             }
         }
     }
 
-    fn settle_with_death(&self, utrace: &Utrace, engine: usize, created: bool) -> bool {
+    /// `attach::settle`. Tells whether the thread can be attached to.
+    fn settle(&self, utrace: &Utrace, list: &mut List) -> bool {
         fence(SeqCst);
         if !self.dead.load(Relaxed) {
             return true;
         }
-        if created && utrace.life.begin_death() && utrace.life.end_death() {
-            self.reap(utrace);
+        if utrace.life.begin_death() {
+            utrace.life.end_death();
         }
         if self.claimed.load(Relaxed) {
-            self.detach(utrace, engine);
-            if utrace.life.reap() {
-                self.reap(utrace);
-            }
+            list.closed = true;
+            self.table.store(0, Release);
             return false;
         }
         true
@@ -327,7 +335,7 @@ fn attach(attachers: usize, depth: Depth) {
             let reaps = engine.reaps.load(Relaxed);
             assert!(!attached || reaps == 1, "attached, and never reaped");
             assert!(reaps <= 1, "reaped twice");
-            assert!(engine.life.is_detached());
+            assert!(!attached || engine.life.is_detached());
         }
         assert!(scene.lookup().is_none(), "a structure stays in the table");
     });
