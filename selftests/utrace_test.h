@@ -21,6 +21,13 @@
 #define UT_DEATH		(1 << 5)
 #define UT_SYSCALL_ENTRY	(1 << 6)
 #define UT_SYSCALL_EXIT		(1 << 7)
+/* Signals: scripts find them by number, as if it were that of a call. */
+#define UT_SIGNAL		(1 << 8)
+#define UT_SIGNAL_IGN		(1 << 9)
+#define UT_SIGNAL_STOP		(1 << 10)
+#define UT_SIGNAL_TERM		(1 << 11)
+#define UT_SIGNAL_CORE		(1 << 12)
+#define UT_SIGNAL_ALL		(0x1f << 8)
 
 /* Actions: as in the historic enum utrace_resume_action. */
 #define UT_STOP			0
@@ -45,7 +52,16 @@
 #define UT_F_DROP_SELF		(1 << 12)	/* drop this engine's own handle */
 #define UT_F_ATTACH_PEER	(1 << 13)	/* attach another engine to the current thread */
 #define UT_F_DEFAULT		(1 << 14)	/* abort: with the result that is there */
+#define UT_F_DISPOSITION	(1 << 16)	/* signals: choose the one in @new_nr */
 #define UT_F_QUIET		(1 << 15)	/* count the event, do not log it */
+
+/* Dispositions. */
+#define UT_DELIVER		0
+#define UT_IGNORE		1
+#define UT_TERMINATE		2
+#define UT_DUMP_CORE		3
+#define UT_STOP_PROCESS		4
+#define UT_HOLD			5
 
 /* Where a held thread is: what UT_WAIT_HELD waits for. */
 #define UT_IN_CALLBACK		1

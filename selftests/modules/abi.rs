@@ -33,6 +33,7 @@ pub(crate) const F_STOP_CHILD: u32 = 1 << 11;
 pub(crate) const F_DROP_SELF: u32 = 1 << 12;
 pub(crate) const F_ATTACH_PEER: u32 = 1 << 13;
 pub(crate) const F_DEFAULT: u32 = 1 << 14;
+pub(crate) const F_DISPOSITION: u32 = 1 << 16;
 pub(crate) const F_QUIET: u32 = 1 << 15;
 
 pub(crate) const IN_CALLBACK: u32 = 1;

@@ -446,6 +446,30 @@ impl Tracer for Probe {
             .action
     }
 
+    fn signal(this: ArcBorrow<'_, Self>, report: &mut SignalReport<'_>) -> Action {
+        let mut event = Event::new(report.event().bits());
+        event.nr = report.number();
+        event.result = i64::from(report.code());
+        event.args[0] = report.address() as u64;
+        event.args[1] = report.value() as u64;
+        event.args[2] = report.sender().0 as u64;
+        event.args[3] = report.disposition() as u64;
+        let answer = this.hit(report.engine(), Some(report.ticket()), event);
+        if let Some(script) = answer.script {
+            if script.flags & F_DISPOSITION != 0 {
+                report.set_disposition(match script.new_nr {
+                    1 => Disposition::Ignore,
+                    2 => Disposition::Terminate,
+                    3 => Disposition::Core,
+                    4 => Disposition::Stop,
+                    5 => Disposition::Hold,
+                    _ => Disposition::Deliver,
+                });
+            }
+        }
+        answer.action
+    }
+
     fn exit(this: ArcBorrow<'_, Self>, report: &mut ExitReport<'_>) -> Action {
         let mut event = Event::new(EventSet::EXIT.bits());
         event.result = i64::from(report.code());

@@ -34,6 +34,22 @@ impl EventSet {
     pub const SYSCALL_ENTRY: EventSet = EventSet::one(Event::SyscallEntry);
     /// `SYSCALL_EXIT`: after a system call.
     pub const SYSCALL_EXIT: EventSet = EventSet::one(Event::SyscallExit);
+    /// `SIGNAL`: a signal is about to run a handler.
+    pub const SIGNAL: EventSet = EventSet::one(Event::Signal);
+    /// `SIGNAL_IGN`: a signal is about to be ignored. While an engine asks for this, ignored signals
+    /// are queued, and so may interrupt a system call, as they do under ptrace. Not seen by a thread
+    /// that waits in `sigtimedwait`.
+    pub const SIGNAL_IGN: EventSet = EventSet::one(Event::SignalIgn);
+    /// `SIGNAL_STOP`: a signal is about to stop the process.
+    pub const SIGNAL_STOP: EventSet = EventSet::one(Event::SignalStop);
+    /// `SIGNAL_TERM`: a signal is about to end the process. While a thread waits in `sigtimedwait`,
+    /// the kernel lets deadly signals kill at once: then only EXIT is reported. An engine that asks
+    /// for this is attached to another thread by interrupting it, as a signal does.
+    pub const SIGNAL_TERM: EventSet = EventSet::one(Event::SignalTerm);
+    /// `SIGNAL_CORE`: a signal is about to end the process with a core dump.
+    pub const SIGNAL_CORE: EventSet = EventSet::one(Event::SignalCore);
+    /// `UTRACE_EVENT_SIGNAL_ALL`: all five of them.
+    pub const SIGNAL_ALL: EventSet = EventSet(event::SIGNALS);
     /// Every event there is.
     pub const ALL: EventSet = EventSet(event::ALL);
 

@@ -35,10 +35,12 @@ pub use handle::{
 pub use report::{
     CloneReport,
     DeathReport,
+    Disposition,
     ExecReport,
     ExitReport,
     QuiesceReport,
     ReapReport,
+    SignalReport,
     SyscallEntryReport,
     SyscallExitReport, //
 };

@@ -12,11 +12,16 @@ use super::{
 };
 use crate::{
     core::{
+        action,
         event::Event,
         stop::Number, //
     },
     engine::object::Engine,
     sys::{
+        signal::{
+            Class,
+            Signal, //
+        },
         syscall::Regs,
         task, //
     }, //
@@ -211,6 +216,107 @@ impl ExecReport<'_> {
     /// The new stack pointer.
     pub fn sp(&self) -> usize {
         self.regs.sp()
+    }
+}
+
+/// What is to become of a signal (historic `enum utrace_signal_action`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// `UTRACE_SIGNAL_DELIVER`: what it does by itself.
+    Deliver,
+    /// `UTRACE_SIGNAL_IGN`: nothing.
+    Ignore,
+    /// `UTRACE_SIGNAL_TERM`: end the process.
+    Terminate,
+    /// `UTRACE_SIGNAL_CORE`: end the process, with a core dump.
+    Core,
+    /// `UTRACE_SIGNAL_STOP`: stop the process, as SIGSTOP does. That stop is reported in its turn.
+    Stop,
+    /// `UTRACE_SIGNAL_HOLD`: leave it queued. With [`Action::Stop`](super::Action::Stop) only: it is
+    /// found, and reported, again when the thread is resumed.
+    Hold,
+}
+
+impl From<action::Disposition> for Disposition {
+    fn from(disposition: action::Disposition) -> Self {
+        match disposition {
+            action::Disposition::Deliver => Disposition::Deliver,
+            action::Disposition::Ignore => Disposition::Ignore,
+            action::Disposition::Terminate => Disposition::Terminate,
+            action::Disposition::Core => Disposition::Core,
+            action::Disposition::Stop => Disposition::Stop,
+            action::Disposition::Hold => Disposition::Hold,
+        }
+    }
+}
+
+impl From<Disposition> for action::Disposition {
+    fn from(disposition: Disposition) -> Self {
+        match disposition {
+            Disposition::Deliver => action::Disposition::Deliver,
+            Disposition::Ignore => action::Disposition::Ignore,
+            Disposition::Terminate => action::Disposition::Terminate,
+            Disposition::Core => action::Disposition::Core,
+            Disposition::Stop => action::Disposition::Stop,
+            Disposition::Hold => action::Disposition::Hold,
+        }
+    }
+}
+
+/// For [`Tracer::signal`](super::Tracer::signal).
+pub struct SignalReport<'a> {
+    pub(super) common: Common<'a>,
+    pub(super) signal: &'a Signal,
+    pub(super) disposition: &'a mut action::Disposition,
+}
+stoppable!(SignalReport);
+
+impl SignalReport<'_> {
+    /// Which of the signal events this is: what the signal would do by itself.
+    pub fn event(&self) -> EventSet {
+        match self.signal.class() {
+            Class::Handled => EventSet::SIGNAL,
+            Class::Ignored => EventSet::SIGNAL_IGN,
+            Class::Stop => EventSet::SIGNAL_STOP,
+            Class::Term => EventSet::SIGNAL_TERM,
+            Class::Core => EventSet::SIGNAL_CORE,
+        }
+    }
+
+    /// The number of the signal.
+    pub fn number(&self) -> i32 {
+        self.signal.number()
+    }
+
+    /// `si_code`: where it comes from.
+    pub fn code(&self) -> i32 {
+        self.signal.origin().0
+    }
+
+    /// The process that sent it, and its user, for a `code` that says that somebody did.
+    pub fn sender(&self) -> (i32, u32) {
+        let (_, pid, uid) = self.signal.origin();
+        (pid, uid)
+    }
+
+    /// The address of the fault, for a signal that the thread's own instruction made.
+    pub fn address(&self) -> usize {
+        self.signal.address()
+    }
+
+    /// The value that came with it (`sigqueue`).
+    pub fn value(&self) -> usize {
+        self.signal.value()
+    }
+
+    /// What is to become of it, as engines called before have chosen.
+    pub fn disposition(&self) -> Disposition {
+        (*self.disposition).into()
+    }
+
+    /// Chooses what is to become of it.
+    pub fn set_disposition(&mut self, disposition: Disposition) {
+        *self.disposition = disposition.into();
     }
 }
 

@@ -64,6 +64,7 @@ pub(super) const fn implemented<T: Tracer>() -> EventSet {
         .with(EventSet::SYSCALL_EXIT, T::HAS_SYSCALL_EXIT)
         .with(EventSet::CLONE, T::HAS_CLONE)
         .with(EventSet::EXEC, T::HAS_EXEC)
+        .with(EventSet::SIGNAL_ALL, T::HAS_SIGNAL)
         .with(EventSet::EXIT, T::HAS_EXIT)
         .with(EventSet::DEATH, T::HAS_DEATH)
         .with(EventSet::REAP, T::HAS_REAP)
@@ -135,6 +136,18 @@ impl<T: Tracer> Callbacks for Shell<T> {
                 &mut ExecReport {
                     common,
                     regs: regs.reborrow(),
+                },
+            )
+            .into(),
+            Data::Signal {
+                signal,
+                disposition,
+            } if T::HAS_SIGNAL => T::signal(
+                this,
+                &mut SignalReport {
+                    common,
+                    signal,
+                    disposition,
                 },
             )
             .into(),

@@ -9,6 +9,7 @@ use super::report::{
     ExitReport,
     QuiesceReport,
     ReapReport,
+    SignalReport,
     SyscallEntryReport,
     SyscallExitReport, //
 };
@@ -124,6 +125,11 @@ pub trait Tracer: Sized + Send + Sync + 'static {
 
     /// `report_exec`: the thread has loaded a new program and is about to start it.
     fn exec(_this: ArcBorrow<'_, Self>, _report: &mut ExecReport<'_>) -> Action {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// `report_signal`: a signal is about to act on the thread. Any but SIGKILL; once for each.
+    fn signal(_this: ArcBorrow<'_, Self>, _report: &mut SignalReport<'_>) -> Action {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 

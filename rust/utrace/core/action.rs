@@ -37,6 +37,24 @@ impl Syscall {
     }
 }
 
+/// What is to become of a signal. Each engine sees what those before it chose, and may choose
+/// otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Disposition {
+    /// What the signal does by itself.
+    Deliver,
+    /// Nothing.
+    Ignore,
+    /// End the process.
+    Terminate,
+    /// End the process, with a core dump.
+    Core,
+    /// Stop the process.
+    Stop,
+    /// Leave it queued, to be found again when the thread, which stops, is resumed.
+    Hold,
+}
+
 /// The reports that a thread owes before it enters user mode, as bits of one word.
 pub(crate) mod pending {
     use super::Wish;

@@ -22,6 +22,16 @@ pub(crate) enum Event {
     SyscallEntry = 6,
     /// After a system call.
     SyscallExit = 7,
+    /// A signal is about to run a handler.
+    Signal = 8,
+    /// A signal is about to be ignored.
+    SignalIgn = 9,
+    /// A signal is about to stop the process.
+    SignalStop = 10,
+    /// A signal is about to end the process.
+    SignalTerm = 11,
+    /// A signal is about to end the process with a core dump.
+    SignalCore = 12,
 }
 
 impl Event {
@@ -44,7 +54,7 @@ impl Event {
         matches!(
             self,
             Event::Quiesce | Event::Exec | Event::Exit | Event::SyscallEntry | Event::SyscallExit
-        )
+        ) || SIGNALS & self.bit() != 0
     }
 
     /// Whether the engines are called last attached first.
@@ -56,8 +66,15 @@ impl Event {
 /// The events for which a thread needs its system calls reported.
 pub(crate) const SYSCALLS: u32 = Event::SyscallEntry.bit() | Event::SyscallExit.bit();
 
+/// The events of signals.
+pub(crate) const SIGNALS: u32 = Event::Signal.bit()
+    | Event::SignalIgn.bit()
+    | Event::SignalStop.bit()
+    | Event::SignalTerm.bit()
+    | Event::SignalCore.bit();
+
 /// The events that end with the thread, and so have rules of their own in `utrace_set_events`.
 pub(crate) const DEATHS: u32 = Event::Death.bit() | Event::Quiesce.bit();
 
 /// All events that are reported today.
-pub(crate) const ALL: u32 = (1 << 8) - 1;
+pub(crate) const ALL: u32 = (1 << 13) - 1;

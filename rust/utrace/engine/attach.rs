@@ -13,6 +13,7 @@ use super::{
         Callbacks,
         Payload, //
     },
+    signal,
     thread::{
         Engines,
         List,
@@ -228,12 +229,15 @@ fn add(
 }
 
 /// Recomputes which events the thread's engines want, and whether its system calls come to us.
-pub(crate) fn update_wants(utrace: &Utrace) {
+pub(crate) fn update_wants(utrace: &Arc<Utrace>) {
     let list = utrace.list.lock();
     let engines = list.engines.iter().flat_map(|engines| engines.0.iter());
     let wants = engines.fold(0, |wants, engine| wants | engine.events());
+    let before = utrace.wants();
     utrace.set_wants(wants);
     syscall_bit::update::<Events>(&utrace.task);
+    drop(list);
+    signal::wants_changed(utrace, before, wants);
 }
 
 /// Ends the attachment. What follows depends on what is going on; [`Detach::InProgress`] means that

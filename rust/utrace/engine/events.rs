@@ -8,6 +8,7 @@ use super::{
         self,
         Data, //
     },
+    signal,
     thread::Utrace, //
 };
 use crate::{
@@ -23,6 +24,10 @@ use crate::{
         hold, //
     },
     sys::{
+        signal::{
+            self as sys_signal,
+            GetSignal, //
+        },
         syscall::{
             with_current_regs,
             Regs, //
@@ -106,6 +111,7 @@ impl tracehook::Events for Events {
     }
 
     fn clone(child: &Task, flags: u64) {
+        sys_signal::inherit(child);
         if task::is_kernel(child) {
             // An io worker: nobody can attach to it, and the thread has not asked for it.
             return;
@@ -119,6 +125,10 @@ impl tracehook::Events for Events {
         if let Some(utrace) = current_utrace(Event::Exec) {
             with_current_regs(|regs| report::pass(&utrace, Event::Exec, &mut Data::Exec { regs }));
         }
+    }
+
+    fn signal(call: &mut GetSignal<'_>) -> bool {
+        signal::get_signal(call)
     }
 
     fn exit(code: &mut c_long) {

@@ -21,6 +21,7 @@ use crate::sys::{
         Owner, //
     },
     rcu,
+    signal::Functions,
     table::Table,
     task_work::Cancel, //
 };
@@ -75,6 +76,7 @@ pub(crate) struct State {
     register: SpinLock<RBTree<Key, Arc<Engine>>>,
     serial: Atomic<u64>,
     pub(crate) cancel: Cancel,
+    pub(crate) signals: Functions,
 }
 
 static STATE: Global<State> = Global::new();
@@ -142,6 +144,7 @@ pub(crate) struct Running {
 pub(crate) fn start() -> Result<Running> {
     let cancel = Cancel::resolve()
         .inspect_err(|err| pr_err!("task_work_cancel: no such function ({:?})\n", err))?;
+    let signals = Functions::resolve()?;
     module::init()
         .inspect_err(|err| pr_err!("__module_text_address: no such function ({:?})\n", err))?;
     kthread::init();
@@ -153,6 +156,7 @@ pub(crate) fn start() -> Result<Running> {
             register <- new_spinlock!(RBTree::new()),
             serial: Atomic::new(1),
             cancel,
+            signals,
         }),
         GFP_KERNEL,
     )?);

@@ -8,6 +8,7 @@
 //! * [`payload`]: the tracer inside an engine, and how it is called.
 //! * [`attach`]: finding, attaching and ending engines.
 //! * [`control`]: what engines are asked for from outside.
+//! * [`signal`]: what becomes of signals.
 //! * [`report`]: the passes over the engines of a thread.
 //! * [`events`]: what each hook reports.
 
@@ -18,6 +19,7 @@ pub(crate) mod global;
 pub(crate) mod object;
 pub(crate) mod payload;
 pub(crate) mod report;
+pub(crate) mod signal;
 pub(crate) mod thread;
 
 pub(crate) use events::Events;

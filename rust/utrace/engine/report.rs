@@ -15,6 +15,7 @@ use crate::{
     core::{
         action::{
             pending,
+            Disposition,
             Syscall, //
             Wish,
         },
@@ -26,6 +27,7 @@ use crate::{
         stop::Number, //
     },
     sys::{
+        signal::Signal,
         syscall::Regs,
         task,
         task_work::Notify, //
@@ -59,6 +61,11 @@ pub(crate) enum Data<'a, 'r> {
     Clone { child: &'a Task, flags: u64 },
     /// A program has been loaded.
     Exec { regs: &'a mut Regs<'r> },
+    /// A signal is about to act.
+    Signal {
+        signal: &'a Signal,
+        disposition: &'a mut Disposition,
+    },
     /// The thread begins to exit.
     Exit { code: &'a mut c_long },
     /// The thread is dead.
@@ -241,6 +248,7 @@ fn flush_deferred(utrace: &Utrace, engines: &[Arc<Engine>], outcome: &mut Outcom
 
 /// Work queued by reports and controls: the thread is about to enter user mode.
 pub(crate) fn before_user_mode(utrace: &Arc<Utrace>) {
+    super::signal::settle_wants(utrace);
     loop {
         // Work is also done where a thread that has reported its exit is traced by somebody else.
         let dying = task::fatal_signal_pending() || task::with_current(task::is_exiting);

@@ -10,6 +10,7 @@
 #include <linux/module.h>
 #include <linux/rhashtable-types.h>
 #include <linux/sched.h>
+#include <linux/signal_types.h>
 #include <linux/spinlock_types.h>
 #include <linux/task_work.h>
 #include <linux/tracepoint-defs.h>
@@ -66,6 +67,37 @@ u32 utrace_syscall_arch(void);
 unsigned long utrace_regs_ip(struct pt_regs *regs);
 unsigned long utrace_regs_sp(struct pt_regs *regs);
 struct pt_regs *utrace_current_regs(void);
+
+/* signal.c */
+enum utrace_signal_class {
+	UTRACE_CLASS_HANDLED,
+	UTRACE_CLASS_IGNORED,
+	UTRACE_CLASS_STOP,
+	UTRACE_CLASS_TERM,
+	UTRACE_CLASS_CORE,
+};
+
+/* A signal that is being reported. It stays queued. */
+struct utrace_signal {
+	/* Its place in the queue, if it has one; for comparison only. */
+	struct sigqueue *queued;
+	kernel_siginfo_t info;
+	struct k_sigaction action;
+	enum utrace_signal_class class;
+};
+
+bool utrace_signals_put_off(void);
+int utrace_signal_next(struct utrace_signal *signal, unsigned long rearm_itimer);
+bool utrace_signal_consume(const struct utrace_signal *signal, int sig);
+bool utrace_signal_body(unsigned long body, struct ksignal *ksig,
+			const struct utrace_signal *signal, int sig);
+void utrace_signal_kill(const struct utrace_signal *signal, int sig, unsigned long coredump,
+			unsigned long group_exit);
+void utrace_signal_deliver(struct ksignal *ksig, const struct utrace_signal *signal, int sig);
+void utrace_signal_stop_process(void);
+void utrace_signal_set_reported(bool any, bool ignored);
+void utrace_signal_clear_reported(struct task_struct *task);
+void utrace_signal_inherit(struct task_struct *child);
 
 /* workbit.c */
 bool utrace_work_bit(struct task_struct *task);

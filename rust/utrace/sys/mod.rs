@@ -13,6 +13,7 @@ pub(crate) mod lock;
 pub(crate) mod module;
 pub(crate) mod param;
 pub(crate) mod rcu;
+pub(crate) mod signal;
 pub(crate) mod syscall;
 pub(crate) mod table;
 pub(crate) mod task;

@@ -5,6 +5,7 @@
 #include <linux/linkage.h>
 #include <asm/ibt.h>
 #include <asm/nospec-branch.h>
+#include <asm/unwind_hints.h>
 
 /*
  * Called from the hooked function's __fentry__ site, so every register that may carry an argument
@@ -35,6 +36,22 @@ SYM_FUNC_START(utrace_tramp_\name)
 	RET
 SYM_FUNC_END(utrace_tramp_\name)
 .endm
+
+/*
+ * get_signal() is wrapped: its body is called by the handler, from where it returns to the handler.
+ * So the place where the body goes on is taken off the stack; below it is the way back to the caller.
+ */
+SYM_FUNC_START(utrace_tramp_signal)
+	ENDBR
+	popq	%rsi
+	UNWIND_HINT_FUNC
+	pushq	%rbp
+	movq	%rsp, %rbp
+	CALL_DEPTH_ACCOUNT
+	call	utrace_hook_signal
+	popq	%rbp
+	RET
+SYM_FUNC_END(utrace_tramp_signal)
 
 HOOK syscall_enter
 HOOK syscall_exit

@@ -13,6 +13,7 @@ use crate::sys::{
         HookError, //
     },
     errno::eopnotsupp,
+    signal::GetSignal,
     syscall::Regs,
     task,
     workbit::{
@@ -50,6 +51,9 @@ pub(crate) trait Events: 'static {
     fn clone(child: &Task, flags: u64);
     /// The current thread has loaded a new program.
     fn exec();
+    /// The current thread looks for a signal to act on: stands for the whole of `get_signal`. May
+    /// not return.
+    fn signal(call: &mut GetSignal<'_>) -> bool;
     /// The current thread begins to exit, with this `code`.
     fn exit(code: &mut c_long);
     /// The current thread is dead: its parent may know already.
@@ -67,6 +71,7 @@ extern "C" {
     fn utrace_tramp_syscall_exit();
     fn utrace_tramp_clone();
     fn utrace_tramp_exec();
+    fn utrace_tramp_signal();
     fn utrace_tramp_exit();
     fn utrace_tramp_death();
     fn utrace_tramp_reap();
@@ -96,11 +101,12 @@ const BIT_POINTS: [Point; 2] = [
 
 /// `pidfs_exit` is called once for each thread that `release_task` releases; the entry of
 /// `release_task` itself misses the group leaders that it goes on to release in a loop.
-const EVENT_POINTS: [Point; 7] = [
+const EVENT_POINTS: [Point; 8] = [
     point(c"trace_syscall_enter", utrace_tramp_syscall_enter),
     point(c"trace_syscall_exit", utrace_tramp_syscall_exit),
     point(c"uprobe_copy_process", utrace_tramp_clone),
     point(c"proc_exec_connector", utrace_tramp_exec),
+    point(c"get_signal", utrace_tramp_signal),
     point(c"do_exit", utrace_tramp_exit),
     point(c"proc_exit_connector", utrace_tramp_death),
     point(c"pidfs_exit", utrace_tramp_reap),
@@ -198,6 +204,16 @@ pub(crate) unsafe fn regs<'a>(args: &'a mut HookArgs) -> Regs<'a> {
     unsafe { Regs::from_raw(NonNull::new_unchecked(args.di as *mut bindings::pt_regs)) }
 }
 
+/// A wrapped call of `get_signal`.
+///
+/// # Safety
+///
+/// The arguments must be what the trampoline passes.
+pub(crate) unsafe fn get_signal<'a>(ksig: *mut bindings::ksignal, body: c_ulong) -> GetSignal<'a> {
+    // SAFETY: By the contract; the kernel's callers pass the address of a local variable.
+    unsafe { GetSignal::from_raw(body, NonNull::new_unchecked(ksig)) }
+}
+
 /// The thread argument of a hooked function.
 ///
 /// # Safety
@@ -236,8 +252,10 @@ macro_rules! tracehook_entries {
         mod tracehook_entries {
             use super::{
                 engine,
+                sys::bindings,
                 tracehook::{
                     hooks::{
+                        get_signal,
                         regs,
                         thread,
                         Events,
@@ -294,6 +312,18 @@ macro_rules! tracehook_entries {
             ///
             /// Called by the trampoline of this name only.
             #[no_mangle]
+            unsafe extern "C" fn utrace_hook_signal(
+                ksig: *mut bindings::ksignal,
+                body: c_ulong,
+            ) -> bool {
+                // SAFETY: By the contract.
+                <$events>::signal(&mut unsafe { get_signal(ksig, body) })
+            }
+
+            /// # Safety
+            ///
+            /// Called by the trampoline of this name only.
+            #[no_mangle]
             unsafe extern "C" fn utrace_hook_exit(args: &mut HookArgs) {
                 let mut code = args.code();
                 <$events>::exit(&mut code);
@@ -335,6 +365,7 @@ macro_rules! tracehook_entries {
 
             #[allow(unused_imports)]
             use engine as _;
+            use kernel::prelude::*;
         }
     };
 }
