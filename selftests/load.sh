@@ -10,7 +10,7 @@ work=$(mktemp -d)
 count=0 failed=0 load=''
 
 points='syscall_regfunc syscall_unregfunc trace_syscall_enter trace_syscall_exit uprobe_copy_process
-proc_exec_connector do_exit proc_exit_connector pidfs_exit'
+proc_exec_connector get_signal do_exit proc_exit_connector pidfs_exit'
 rounds=${UT_ROUNDS:-20}
 
 # check NAME COMMAND...: one result.
@@ -81,7 +81,7 @@ unload_all
 plain() {
 	for _ in 1 2; do
 		ins utrace || return
-		[ "$(grep -c 'direct.*utrace_tramp' $tracing/enabled_functions)" = 9 ] || return
+		[ "$(grep -c 'direct.*utrace_tramp' $tracing/enabled_functions)" = 10 ] || return
 		rmmod utrace || return
 		nothing_left || return
 	done
