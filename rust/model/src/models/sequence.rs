@@ -184,6 +184,11 @@ fn wishes() {
         Event::Death,
         Event::SyscallEntry,
         Event::SyscallExit,
+        Event::Signal,
+        Event::SignalIgn,
+        Event::SignalStop,
+        Event::SignalTerm,
+        Event::SignalCore,
     ];
     let all = events.iter().fold(0, |all, event| {
         assert_eq!(all & event.bit(), 0);
