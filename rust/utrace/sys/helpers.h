@@ -104,13 +104,13 @@ bool utrace_work_bit(struct task_struct *task);
 void utrace_set_work_bit(struct task_struct *task);
 void utrace_clear_work_bit(struct task_struct *task);
 typedef void (*utrace_thread_fn)(struct task_struct *task);
-void utrace_for_each_thread(utrace_thread_fn fn);
+void utrace_visit_threads(utrace_thread_fn fn);
 struct tracepoint *utrace_find_tracepoint(const char *name);
 bool utrace_tracepoint_enabled(struct tracepoint *tp);
 int utrace_under_tracepoints_mutex(void (*fn)(void));
 int utrace_probe_kills(void (*killed)(struct task_struct *task));
 void utrace_unprobe_kills(void);
-void utrace_for_each_thread_of_group(struct task_struct *task, utrace_thread_fn fn);
+void utrace_visit_group(struct task_struct *task, utrace_thread_fn fn);
 
 /* table.c */
 #define UTRACE_ENTRY_ANY	0x80000000

@@ -25,7 +25,7 @@ void utrace_clear_work_bit(struct task_struct *task)
 	clear_task_syscall_work(task, SYSCALL_TRACEPOINT);
 }
 
-void utrace_for_each_thread(utrace_thread_fn fn)
+void utrace_visit_threads(utrace_thread_fn fn)
 {
 	struct task_struct *process, *thread;
 
@@ -35,7 +35,7 @@ void utrace_for_each_thread(utrace_thread_fn fn)
 	rcu_read_unlock();
 }
 
-void utrace_for_each_thread_of_group(struct task_struct *task, utrace_thread_fn fn)
+void utrace_visit_group(struct task_struct *task, utrace_thread_fn fn)
 {
 	struct task_struct *thread;
 

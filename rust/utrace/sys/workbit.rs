@@ -45,13 +45,13 @@ unsafe extern "C" fn each<T: PerThread>(task: *mut bindings::task_struct) {
 /// Visits every thread of the machine.
 pub(crate) fn for_each_thread<T: PerThread>() {
     // SAFETY: The function keeps to the contract of the callback.
-    unsafe { bindings::utrace_for_each_thread(Some(each::<T>)) }
+    unsafe { bindings::utrace_visit_threads(Some(each::<T>)) }
 }
 
 /// Visits every thread of the process of `task`. Under RCU or with its siglock held.
 pub(crate) fn for_each_thread_of_group<T: PerThread>(task: &Task) {
     // SAFETY: As above, and `task` is valid.
-    unsafe { bindings::utrace_for_each_thread_of_group(task.as_ptr(), Some(each::<T>)) }
+    unsafe { bindings::utrace_visit_group(task.as_ptr(), Some(each::<T>)) }
 }
 
 /// One of the kernel's tracepoints. They live as long as the kernel.
