@@ -346,6 +346,57 @@ bit() {
 	[ "$n" = 0 ]
 }
 check 'no thread keeps the work bit' bit
+# state PID LETTER: waits until the thread is in that state.
+state() {
+	tries=0
+	until [ "$(sed 's/.*) //' "/proc/$1/stat" | cut -c1)" = "$2" ]; do
+		tries=$((tries + 1))
+		[ $tries -lt 400 ] || return
+		sleep 0.05
+	done
+}
+
+# A thread that was stopped while nobody traced it has nothing of ours on its stack.
+stopped() {
+	ins utrace || return
+	sleep 1000 &
+	pid=$!
+	kill -STOP $pid && state $pid T && rmmod utrace && kill -CONT $pid && state $pid S && kill $pid
+	wait $pid
+	nothing_left && quiet
+}
+check 'unload while an untraced process is stopped' stopped
+
+# One that was stopped under an engine returns through us: until then the module stays.
+stopped_traced() {
+	ins utrace && ins utrace_test || return
+	sleep 1000 &
+	pid=$!
+	"$(dirname "$0")/attach_signals" $pid >"$work/said" &
+	tracer=$!
+	tries=0
+	until grep -q attached "$work/said"; do
+		tries=$((tries + 1))
+		[ $tries -lt 400 ] || return
+		sleep 0.05
+	done
+	kill -STOP $pid && state $pid T || return
+	kill $tracer
+	wait $tracer
+	rmmod utrace_test || return
+	if rmmod utrace; then return 1; fi
+	kill -CONT $pid && state $pid S || return
+	tries=0
+	until rmmod utrace; do
+		tries=$((tries + 1))
+		[ $tries -lt 400 ] || return
+		sleep 0.05
+	done
+	kill $pid
+	wait $pid
+	nothing_left && quiet
+}
+check 'a process stopped under an engine keeps the module until it goes on' stopped_traced
 check 'the kernel has nothing to say' quiet
 
 echo "1..$count"

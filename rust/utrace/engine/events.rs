@@ -127,11 +127,17 @@ impl tracehook::Events for Events {
         }
     }
 
+    fn wants_signal() -> bool {
+        signal::enter()
+    }
+
     fn signal(call: &mut GetSignal<'_>) -> bool {
         signal::get_signal(call)
     }
 
     fn exit(code: &mut c_long) {
+        // It may die in the body of `get_signal`, and does not come back from there.
+        sys_signal::leave();
         const SIGKILL: c_long = 9;
 
         let Some(utrace) = task::with_current(|current| global::get().table.lookup(current)) else {

@@ -37,9 +37,12 @@ use kernel::sync::Arc;
 
 /// Stands for `get_signal`, and returns what that returns: whether a handler is to be run.
 pub(crate) fn get_signal(call: &mut GetSignal<'_>) -> bool {
-    if !wanted() || call.is_put_off() {
-        return call.run();
-    }
+    let handled = look(call);
+    signal::leave();
+    handled
+}
+
+fn look(call: &mut GetSignal<'_>) -> bool {
     let functions = global::get().signals;
     loop {
         // Nothing is held across the body: it may end the thread.
@@ -87,8 +90,12 @@ pub(crate) fn settle_wants(utrace: &Utrace) {
     signal::set_reported(wants & EARLY != 0, wants & Event::SignalIgn.bit() != 0);
 }
 
-fn wanted() -> bool {
+/// Whether an engine of the current thread wants to hear of signals. If so, [`get_signal`] is called
+/// next: the module stays until it has returned, or the thread has died in it.
+pub(crate) fn enter() -> bool {
     global::get().table.lookup_current(SIGNALS).is_some()
+        && !signal::is_put_off()
+        && signal::enter()
 }
 
 /// Reports the signal, and says what the engines want of it.

@@ -87,6 +87,8 @@ struct utrace_signal {
 };
 
 bool utrace_signals_put_off(void);
+bool utrace_signal_enter(void);
+void utrace_signal_leave(void);
 int utrace_signal_next(struct utrace_signal *signal, unsigned long rearm_itimer);
 bool utrace_signal_consume(const struct utrace_signal *signal, int sig);
 bool utrace_signal_body(unsigned long body, struct ksignal *ksig,

@@ -6,9 +6,12 @@
  * takes it, and so that whatever the kernel does to queued signals (a SIGCONT that takes stop
  * signals back, a timer that overruns, the end of the thread) is done to it.
  */
+#include <linux/hashtable.h>
+#include <linux/module.h>
 #include <linux/sched/jobctl.h>
 #include <linux/sched/signal.h>
 #include <linux/signal.h>
+#include <linux/slab.h>
 #include <linux/uprobes.h>
 
 #include "helpers.h"
@@ -20,6 +23,58 @@
 bool utrace_signals_put_off(void)
 {
 	return current->utask && current->utask->active_uprobe;
+}
+
+/*
+ * The threads that have wrapped get_signal(). In its body they may be stopped for as long as anybody
+ * likes, with our return addresses on their stacks, or die: so each holds the module.
+ */
+struct inside {
+	struct hlist_node node;
+	struct task_struct *task;
+};
+
+static DEFINE_HASHTABLE(insides, 6);
+static DEFINE_SPINLOCK(insides_lock);
+static atomic_t inside_count;
+
+bool utrace_signal_enter(void)
+{
+	struct inside *inside = kmalloc(sizeof(*inside), GFP_KERNEL);
+
+	if (!inside)
+		return false;
+	if (!try_module_get(THIS_MODULE)) {
+		kfree(inside);
+		return false;
+	}
+	inside->task = current;
+	spin_lock(&insides_lock);
+	hash_add(insides, &inside->node, (unsigned long)current);
+	spin_unlock(&insides_lock);
+	atomic_inc(&inside_count);
+	return true;
+}
+
+void utrace_signal_leave(void)
+{
+	struct inside *inside;
+
+	if (!atomic_read(&inside_count))
+		return;
+	spin_lock(&insides_lock);
+	hash_for_each_possible(insides, inside, node, (unsigned long)current) {
+		if (inside->task == current) {
+			hash_del(&inside->node);
+			break;
+		}
+	}
+	spin_unlock(&insides_lock);
+	if (!inside)
+		return;
+	kfree(inside);
+	atomic_dec(&inside_count);
+	module_put(THIS_MODULE);
 }
 
 static struct sigqueue *find_queued(struct sigpending *pending, int sig)

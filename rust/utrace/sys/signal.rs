@@ -126,6 +126,25 @@ impl Signal {
     }
 }
 
+/// Whether a uprobe wants signals to wait.
+pub(crate) fn is_put_off() -> bool {
+    // SAFETY: No requirements.
+    unsafe { bindings::utrace_signals_put_off() }
+}
+
+/// Says that the current thread is about to wrap `get_signal`, in whose body it may stop for long:
+/// the module is in use until [`leave`]. False when that cannot be; then it must not.
+pub(crate) fn enter() -> bool {
+    // SAFETY: May sleep, as `get_signal` may.
+    unsafe { bindings::utrace_signal_enter() }
+}
+
+/// Says that the current thread has left it, or will not come back, if it was there.
+pub(crate) fn leave() {
+    // SAFETY: No requirements.
+    unsafe { bindings::utrace_signal_leave() }
+}
+
 /// A call of `get_signal` by the current thread, whose body has not run.
 ///
 /// # Invariants
@@ -150,19 +169,6 @@ impl GetSignal<'_> {
             _call: PhantomData,
             _not_send: NotThreadSafe,
         }
-    }
-
-    /// Whether a uprobe wants signals to wait.
-    pub(crate) fn is_put_off(&self) -> bool {
-        // SAFETY: No requirements.
-        unsafe { bindings::utrace_signals_put_off() }
-    }
-
-    /// Runs the body as it is. True when a handler is to be run.
-    pub(crate) fn run(&mut self) -> bool {
-        let ksig = self.ksig.as_ptr() as c_ulong;
-        // SAFETY: By the type invariant.
-        unsafe { bindings::utrace_call1(self.body, ksig) & 0xff != 0 }
     }
 
     /// Runs the body without any signal: for stops, freezes and the end of the thread.

@@ -38,16 +38,28 @@ SYM_FUNC_END(utrace_tramp_\name)
 .endm
 
 /*
- * get_signal() is wrapped: its body is called by the handler, from where it returns to the handler.
- * So the place where the body goes on is taken off the stack; below it is the way back to the caller.
+ * get_signal() is wrapped for a thread whose engines want its signals: its body is called by the
+ * handler, and returns to it. So the place where the body goes on is taken off the stack; below it
+ * is the way back to the caller. Any other thread goes on into the body, and leaves nothing of ours
+ * on its stack: it may be stopped there for as long as it likes.
  */
 SYM_FUNC_START(utrace_tramp_signal)
 	ENDBR
+	pushq	%rbp
+	movq	%rsp, %rbp
+	CALL_DEPTH_ACCOUNT
+	pushq	%rdi
+	call	utrace_hook_signal_wanted
+	popq	%rdi
+	popq	%rbp
+	testb	%al, %al
+	jnz	.Lwrap
+	RET
+.Lwrap:
 	popq	%rsi
 	UNWIND_HINT_FUNC
 	pushq	%rbp
 	movq	%rsp, %rbp
-	CALL_DEPTH_ACCOUNT
 	call	utrace_hook_signal
 	popq	%rbp
 	RET

@@ -51,6 +51,8 @@ pub(crate) trait Events: 'static {
     fn clone(child: &Task, flags: u64);
     /// The current thread has loaded a new program.
     fn exec();
+    /// Whether [`Events::signal`] is to stand for `get_signal` in the current thread.
+    fn wants_signal() -> bool;
     /// The current thread looks for a signal to act on: stands for the whole of `get_signal`. May
     /// not return.
     fn signal(call: &mut GetSignal<'_>) -> bool;
@@ -306,6 +308,14 @@ macro_rules! tracehook_entries {
             #[no_mangle]
             unsafe extern "C" fn utrace_hook_exec(_args: &mut HookArgs) {
                 <$events>::exec();
+            }
+
+            /// # Safety
+            ///
+            /// Called by the trampoline of `get_signal` only.
+            #[no_mangle]
+            unsafe extern "C" fn utrace_hook_signal_wanted() -> bool {
+                <$events>::wants_signal()
             }
 
             /// # Safety
