@@ -58,14 +58,14 @@ impl tracehook::Events for Events {
         let Some(utrace) = current_utrace(Event::SyscallEntry) else {
             return;
         };
-        let mut resumed = false;
+        let (mut resumed, mut skipped) = (false, false);
         loop {
             let outcome = report::pass(
                 &utrace,
                 Event::SyscallEntry,
                 &mut Data::SyscallEntry {
                     regs,
-                    aborted: false,
+                    aborted: skipped,
                     resumed,
                 },
             );
@@ -75,11 +75,12 @@ impl tracehook::Events for Events {
                 regs.skip();
                 return;
             }
+            skipped |= outcome.skipped;
             if outcome.stopped && utrace.take_pending() & pending::REPORT != 0 {
                 resumed = true;
                 continue;
             }
-            if outcome.syscall == Syscall::Abort {
+            if outcome.syscall == Syscall::Abort || skipped {
                 regs.skip();
             }
             return;

@@ -20,6 +20,8 @@ use crate::sys::{
         OwnerOf, //
     },
     rcu,
+    regset,
+    still::Stiller,
     table::Table,
     task_work::Cancel, //
 };
@@ -75,6 +77,7 @@ pub(crate) struct State {
     serial: Atomic<u64>,
     pub(crate) cancel: Cancel,
     pub(crate) owner_of: OwnerOf,
+    pub(crate) stiller: Stiller,
 }
 
 static STATE: Global<State> = Global::new();
@@ -143,6 +146,10 @@ pub(crate) fn start() -> Result<Running> {
         .inspect_err(|err| pr_err!("task_work_cancel: no such function ({:?})\n", err))?;
     let owner_of = OwnerOf::resolve()
         .inspect_err(|err| pr_err!("__module_text_address: no such function ({:?})\n", err))?;
+    let stiller = Stiller::resolve()
+        .inspect_err(|err| pr_err!("wait_task_inactive: no such function ({:?})\n", err))?;
+    regset::find_views()
+        .inspect_err(|err| pr_err!("user_regset views: not what they should be ({:?})\n", err))?;
     let mut running = Running { going: None };
     crate::testing::step(2)?;
     STATE.set(Arc::pin_init(
@@ -152,6 +159,7 @@ pub(crate) fn start() -> Result<Running> {
             serial: Atomic::new(1),
             cancel,
             owner_of,
+            stiller,
         }),
         GFP_KERNEL,
     )?);
