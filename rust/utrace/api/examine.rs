@@ -20,6 +20,7 @@ use crate::{
         object::Engine, //
     },
     sys::{
+        errno::enametoolong,
         memory,
         regset,
         still::Still,
@@ -453,7 +454,7 @@ impl<'a> Memory<'a> {
             }
             have += part.len();
         }
-        Err(ENAMETOOLONG)
+        Err(enametoolong())
     }
 }
 

@@ -94,6 +94,39 @@ void utrace_regset_describe(const struct user_regset_view *view, u32 index,
 	};
 }
 
+/*
+ * The functions of a regset are for debuggers, which are user threads: those of the FPU look whether
+ * the thread is the current one, and kernels with CONFIG_X86_DEBUG_FPU warn when they ask so of a
+ * thread that cannot have an FPU state. So a kernel thread does not look like one meanwhile. Only
+ * the current thread writes its flags; with interrupts off nobody else here reads them, and no one
+ * uses the FPU for himself, who would save a state for it. None of the functions sleeps.
+ */
+#define STATELESS	(PF_KTHREAD | PF_USER_WORKER)
+
+struct disguise {
+	unsigned int kind;
+	unsigned long irq;
+};
+
+static struct disguise put_on(void)
+{
+	struct disguise disguise = { .kind = current->flags & STATELESS };
+
+	if (disguise.kind) {
+		local_irq_save(disguise.irq);
+		current->flags &= ~STATELESS;
+	}
+	return disguise;
+}
+
+static void take_off(struct disguise disguise)
+{
+	if (disguise.kind) {
+		current->flags |= disguise.kind;
+		local_irq_restore(disguise.irq);
+	}
+}
+
 /* How many bytes of the regset are in use. */
 long utrace_regset_active(struct task_struct *task, const struct user_regset_view *view, u32 index)
 {
@@ -110,7 +143,8 @@ long utrace_regset_read(struct task_struct *task, const struct user_regset_view 
 {
 	const struct user_regset *regset = &view->regsets[index];
 	size_t all = (size_t)regset->n * regset->size;
-	void *whole;
+	struct disguise disguise;
+	void *whole = buf;
 	int got;
 
 	if (!regset->regset_get)
@@ -120,15 +154,22 @@ long utrace_regset_read(struct task_struct *task, const struct user_regset_view 
 	if (pos >= all)
 		return 0;
 	size = min(size, all - pos);
-	if (!pos)
-		return regset_get(task, regset, size, buf);
 	/* The kernel reads from the beginning. */
-	got = regset_get_alloc(task, regset, pos + size, &whole);
-	if (got < 0)
-		return got;
-	got = max(0, got - (int)pos);
-	memcpy(buf, whole + pos, got);
-	kvfree(whole);
+	if (pos) {
+		whole = kvzalloc(pos + size, GFP_KERNEL);
+		if (!whole)
+			return -ENOMEM;
+	}
+	disguise = put_on();
+	got = regset_get(task, regset, pos + size, whole);
+	take_off(disguise);
+	if (pos) {
+		if (got >= 0) {
+			got = max(0, got - (int)pos);
+			memcpy(buf, whole + pos, got);
+		}
+		kvfree(whole);
+	}
 	return got;
 }
 
@@ -145,7 +186,10 @@ struct job {
 
 static void write_now(struct job *job)
 {
+	struct disguise disguise = put_on();
+
 	job->result = job->regset->set(job->task, job->regset, job->pos, job->size, job->buf, NULL);
+	take_off(disguise);
 }
 
 static void write_asleep(struct work_struct *work)
