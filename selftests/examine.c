@@ -803,6 +803,7 @@ TEST_F(examine, system_call_skipped)
 {
 	struct ut_event event;
 	char path[64];
+	long r = 0;
 
 	/* Attached after the outer one, so called before it. */
 	int inner = ut_attach(self->fd, self->tracee.pid, UT_SYSCALL_ENTRY);
@@ -822,7 +823,6 @@ TEST_F(examine, system_call_skipped)
 	EXPECT_EQ(1, event.aborted);
 	/* The next one is made. */
 	ASSERT_EQ(0, tracee_call(&self->tracee));
-	long r = 0;
 	EXPECT_EQ(0, tracee_result(&self->tracee, &r));
 	EXPECT_EQ(getpid(), r);
 }
@@ -1236,7 +1236,7 @@ TEST_F(examine, system_call_in_a_callback)
 
 static long do_exec_this(long *args)
 {
-	char *argv[] = { "true", NULL };
+	char *const argv[] = { "true", NULL };
 
 	execv("/bin/true", argv);
 	return -errno;
@@ -1314,15 +1314,17 @@ TEST_F(examine, every_report)
 
 static long do_exec(long *args)
 {
-	char *argv[] = { (char *)args[0], NULL };
+	char *const argv[] = { (char *)args[0], NULL };
 
 	execv(argv[0], argv);
 	return -errno;
 }
 
 /* The struct user_regs_struct32 of the 32-bit view. */
-enum { BX32, CX32, DX32, SI32, DI32, BP32, AX32, DS32, ES32, FS32, GS32, ORIG_AX32, IP32, CS32, FL32,
-       SP32, SS32 };
+enum {
+	BX32, CX32, DX32, SI32, DI32, BP32, AX32, DS32, ES32, FS32, GS32, ORIG_AX32, IP32, CS32,
+	FLAGS32, SP32, SS32
+};
 
 TEST_F(examine, a_32_bit_thread)
 {

@@ -5,12 +5,12 @@
  */
 
 struct state {
-	long a, b, c, d, s, di;
+	unsigned long a, b, c, d, s, di;
 	unsigned int xmm[4];
 };
 
 struct state state = {
-	64, 0x11111111, 0x22222222, 0x33333333, 0x44444444, (long)0x85555555,
+	64, 0x11111111, 0x22222222, 0x33333333, 0x44444444, 0x85555555,
 	{ 0x60000001, 0x60000002, 0x60000003, 0x60000004 },
 };
 
@@ -42,9 +42,9 @@ void _start(void)
 	long bits = 0, result;
 
 	call();
-	bits |= state.a == -33 ? 1 : 0;
+	bits |= (long)state.a == -33 ? 1 : 0;
 	bits |= state.b == 0x11111111 && state.c == 0x22222222 ? 2 : 0;
-	bits |= state.s == 0x4a4a4a4a && state.di == (long)0x8a8a8a8a ? 4 : 0;
+	bits |= state.s == 0x4a4a4a4a && state.di == 0x8a8a8a8a ? 4 : 0;
 	bits |= state.xmm[0] == 0x70000001 && state.xmm[3] == 0x70000004 ? 8 : 0;
 	asm volatile("int $0x80" : "=a"(result) : "a"(1), "b"(bits));
 }

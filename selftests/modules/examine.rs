@@ -212,9 +212,7 @@ impl Request {
                 let regset = self.regset(subject)?;
                 return subject.read_regset(&regset, addr, &mut self.data[..size]);
             }
-            SET_REGSET => {
-                subject.write_regset(&self.regset(subject)?, addr, &self.data[..size])?
-            }
+            SET_REGSET => subject.write_regset(&self.regset(subject)?, addr, &self.data[..size])?,
             READ => return subject.memory().read(addr, &mut self.data[..size]),
             WRITE => return subject.memory().write(addr, &self.data[..size]),
             WRITE_UNFORCED => return subject.memory().write_unforced(addr, &self.data[..size]),
