@@ -163,11 +163,11 @@ pub(crate) fn park<S: Site>(site: &S, word: Option<&StopWord>) -> Parked {
         // section as every wake-up.
         let word_holds = word.is_some_and(|word| check(site, word, slept) == Check::Hold);
         if !word_holds && !guard.is_asked() {
-            guard.parked = false;
             if guard.examined {
                 wait_for_examiner(site, guard);
                 continue;
             }
+            guard.parked = false;
             break Parked::Released { slept };
         }
         if !slept {
@@ -189,6 +189,7 @@ pub(crate) fn park<S: Site>(site: &S, word: Option<&StopWord>) -> Parked {
 /// Sleeps until nobody looks at the thread any more: a moment. What it does then is decided anew.
 #[cold]
 fn wait_for_examiner<S: Site>(site: &S, mut guard: S::Guard<'_>) {
+    guard.parked = false;
     guard.leaving = true;
     site.set_leaving_state(&mut guard);
     drop(guard);
