@@ -62,11 +62,13 @@
 #define UT_DUMP_CORE		3
 #define UT_STOP_PROCESS		4
 #define UT_HOLD			5
+#define UT_F_EXAMINE		(1 << 24)	/* do what UT_EXAMINE left with UT_X_IN_CALLBACK */
 
 /* Where a held thread is: what UT_WAIT_HELD waits for. */
 #define UT_IN_CALLBACK		1
 #define UT_IN_RETURNED		2
 #define UT_IN_BEFORE_PARK	3
+#define UT_IN_EXAMINE		4	/* not the traced thread: the one in UT_EXAMINE */
 
 struct ut_attach {
 	__s32 pid;
@@ -117,6 +119,65 @@ struct ut_event {
 	__u32 arch;		/* AUDIT_ARCH_*, of a system call */
 };
 
+/* What UT_EXAMINE does between prepare and finish. */
+#define UT_X_NOTHING		0
+#define UT_X_GET_REGS		1	/* struct user_regs_struct in buf */
+#define UT_X_SET_REGS		2
+#define UT_X_VIEW		3	/* regset number @index of the view: what is marked "view" */
+#define UT_X_ACTIVE		4
+#define UT_X_GET_REGSET		5	/* of note type @note, @size bytes from @addr on */
+#define UT_X_SET_REGSET		6
+#define UT_X_READ		7	/* memory at @addr */
+#define UT_X_WRITE		8
+#define UT_X_WRITE_UNFORCED	9
+#define UT_X_STRING		10
+#define UT_X_SYSCALL		11	/* what is marked "syscall" */
+#define UT_X_SET_SYSCALL	12	/* @nr, @args */
+#define UT_X_SET_RESULT		13	/* @result */
+#define UT_X_SKIP		14	/* with @result */
+
+/* The view: of the thread, or always the 64-bit or the 32-bit one. */
+#define UT_VIEW_NATIVE		0
+#define UT_VIEW_64		64
+#define UT_VIEW_32		32
+
+/* Flags of UT_EXAMINE. */
+#define UT_X_HOLD_BEFORE	(1 << 0)	/* after prepare, wait until UT_GO */
+#define UT_X_HOLD_AFTER		(1 << 1)	/* wait before finish */
+#define UT_X_IN_CALLBACK	(1 << 2)	/* in the next callback whose script has UT_F_EXAMINE */
+
+#define UT_PHASE_NONE		0
+#define UT_PHASE_ENTRY		1
+#define UT_PHASE_EXIT		2
+
+struct ut_examine {
+	__u32 engine;
+	__u32 op;
+	__u32 flags;
+	__u32 view;		/* in: which; out, view: e_machine */
+	__u64 addr;
+	__u64 buf;
+	__u64 size;
+	__u32 note;		/* in; out, view */
+	__u32 index;		/* in; out, view: how many regsets there are */
+	__s64 nr;		/* in; out, syscall */
+	__s64 result;		/* in; out, syscall */
+	__u64 args[6];		/* in; out, syscall */
+	__u64 ip;		/* syscall */
+	__u64 sp;		/* syscall */
+	__u32 arch;		/* syscall */
+	__u32 phase;		/* syscall */
+	__u32 is_error;		/* syscall */
+	__u32 slot_size;	/* view */
+	__u64 slots;		/* view */
+	__s32 prepare;		/* out: 0, or a negative errno */
+	__s32 done;		/* out: bytes, or a negative errno */
+	__s32 finish;		/* out: 0, or a negative errno */
+	__u32 writable;		/* view */
+	char name[16];		/* view: the note's owner */
+	char view_name[16];	/* view */
+};
+
 #define UT_ATTACH	_IOWR('u', 1, struct ut_attach)
 #define UT_SCRIPT	_IOW('u', 2, struct ut_script)
 #define UT_CONTROL	_IOWR('u', 3, struct ut_op)
@@ -131,5 +192,7 @@ struct ut_event {
 #define UT_FIND		_IOWR('u', 12, struct ut_attach)
 #define UT_FAIL_ATTACH	_IOWR('u', 13, struct ut_op)	/* the value-th attach from now: ENOMEM */
 #define UT_COUNT	_IOWR('u', 14, struct ut_op)	/* in ticket: the engine's events so far */
+#define UT_EXAMINE	_IOWR('u', 40, struct ut_examine)
+#define UT_EXAMINED	_IOWR('u', 41, struct ut_examine)	/* what it came to in the callback */
 
 #endif

@@ -36,9 +36,12 @@ pub(crate) const F_DEFAULT: u32 = 1 << 14;
 pub(crate) const F_DISPOSITION: u32 = 1 << 16;
 pub(crate) const F_QUIET: u32 = 1 << 15;
 
+pub(crate) const F_EXAMINE: u32 = 1 << 24;
+
 pub(crate) const IN_CALLBACK: u32 = 1;
 pub(crate) const IN_RETURNED: u32 = 2;
 pub(crate) const IN_BEFORE_PARK: u32 = 3;
+pub(crate) const IN_EXAMINE: u32 = 4;
 
 /// Not named by the kernel crate of 7.2.
 pub(crate) fn etime() -> Error {

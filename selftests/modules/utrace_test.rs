@@ -34,9 +34,15 @@ use kernel::{
 use utrace::*;
 
 mod abi;
+mod examine;
 mod timer;
 
 use abi::*;
+use examine::{
+    Examine,
+    EXAMINE,
+    EXAMINED, //
+};
 
 module! {
     type: TestModule,
@@ -105,6 +111,8 @@ struct Slot {
     go: u32,
     /// How many events there have been.
     events: u64,
+    /// What the next callback is to examine, or has examined.
+    examine: Option<KBox<examine::Request>>,
 }
 
 struct State {
@@ -206,6 +214,7 @@ impl Shared {
                 held: 0,
                 go: 0,
                 events: 0,
+                examine: None,
             },
             GFP_KERNEL,
         )?;
@@ -379,8 +388,9 @@ impl Tracer for Probe {
     fn quiesce(this: ArcBorrow<'_, Self>, report: &mut QuiesceReport<'_>) -> Action {
         let mut event = Event::new(EventSet::QUIESCE.bits());
         event.quiesce_for = report.event().map_or(0, |event| event.bits());
-        this.hit(report.engine(), Some(report.ticket()), event)
-            .action
+        let answer = this.hit(report.engine(), Some(report.ticket()), event);
+        this.examine(&answer, &report.current());
+        answer.action
     }
 
     fn syscall_entry(
@@ -394,6 +404,7 @@ impl Tracer for Probe {
         event.aborted = u32::from(report.is_aborted());
         event.arch = report.arch();
         let answer = this.hit(report.engine(), Some(report.ticket()), event);
+        this.examine(&answer, &report.current());
         let Some(script) = answer.script else {
             return answer.action.into();
         };
@@ -418,6 +429,7 @@ impl Tracer for Probe {
         event.result = report.result() as i64;
         event.arch = report.arch();
         let answer = this.hit(report.engine(), Some(report.ticket()), event);
+        this.examine(&answer, &report.current());
         if let Some(script) = answer.script {
             if script.flags & F_RESULT != 0 {
                 report.set_result(script.result as isize);
@@ -437,13 +449,19 @@ impl Tracer for Probe {
         event.tid = report.thread().pid();
         event.ticket = report.ticket().number();
         this.shared.log(event, script.flags & F_QUIET != 0);
-        script.action()
+        let answer = Answer {
+            action: script.action(),
+            script: Some(script),
+        };
+        this.examine(&answer, &report.current());
+        answer.action
     }
 
     fn exec(this: ArcBorrow<'_, Self>, report: &mut ExecReport<'_>) -> Action {
         let event = Event::new(EventSet::EXEC.bits());
-        this.hit(report.engine(), Some(report.ticket()), event)
-            .action
+        let answer = this.hit(report.engine(), Some(report.ticket()), event);
+        this.examine(&answer, &report.current());
+        answer.action
     }
 
     fn signal(this: ArcBorrow<'_, Self>, report: &mut SignalReport<'_>) -> Action {
@@ -473,14 +491,17 @@ impl Tracer for Probe {
     fn exit(this: ArcBorrow<'_, Self>, report: &mut ExitReport<'_>) -> Action {
         let mut event = Event::new(EventSet::EXIT.bits());
         event.result = i64::from(report.code());
-        this.hit(report.engine(), Some(report.ticket()), event)
-            .action
+        let answer = this.hit(report.engine(), Some(report.ticket()), event);
+        this.examine(&answer, &report.current());
+        answer.action
     }
 
     fn death(this: ArcBorrow<'_, Self>, report: &mut DeathReport<'_>) -> DeathAction {
         let mut event = Event::new(EventSet::DEATH.bits());
         event.result = i64::from(report.group_dead());
-        match this.hit(report.engine(), None, event).action {
+        let answer = this.hit(report.engine(), None, event);
+        this.examine(&answer, &report.current());
+        match answer.action {
             Action::Detach => DeathAction::Detach,
             _ => DeathAction::Keep,
         }
@@ -642,6 +663,14 @@ impl MiscDevice for Session {
                 let mut event: Event = user().reader().read()?;
                 this.next(&mut event)?;
                 user().writer().write(&event)?;
+            }
+            EXAMINE | EXAMINED => {
+                let mut request: Examine = user().reader().read()?;
+                match cmd {
+                    EXAMINE => this.examine(&mut request)?,
+                    _ => this.examined(&mut request)?,
+                }
+                user().writer().write(&request)?;
             }
             _ => {
                 let mut op: Op = user().reader().read()?;

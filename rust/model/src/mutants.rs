@@ -256,4 +256,43 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         model: "reap_noted_by_two",
         finds: "Causality violation",
     },
+    // A thread that leaves while somebody looks at it.
+    Mutant {
+        name: "with_examiner_not_waited_for",
+        switches: false,
+        edits: &[Edit {
+            file: "hold.rs",
+            from: "word.close();\n            \
+                   }\n            \
+                   if guard.examined {",
+            to: "word.close();\n            \
+                 }\n            \
+                 if false {",
+        }],
+        model: "examined_while_killed",
+        finds: "Causality violation",
+    },
+    Mutant {
+        name: "with_examiner_that_does_not_wake",
+        switches: false,
+        edits: &[Edit {
+            file: "hold.rs",
+            from: "site.wake_leaving(&mut guard);",
+            to: "let _ = site;",
+        }],
+        model: "examined_while_resumed",
+        finds: "deadlock",
+    },
+    // The stop that was examined taken for the one that came after it.
+    Mutant {
+        name: "with_any_turn",
+        switches: false,
+        edits: &[Edit {
+            file: "hold.rs",
+            from: "guard.turn += 1;",
+            to: "guard.turn += 0;",
+        }],
+        model: "examined_across_two_stops",
+        finds: "the thread ran in between",
+    },
 ];

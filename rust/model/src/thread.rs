@@ -20,6 +20,8 @@ use loom::sync::{
 const RUNNING: u32 = 0;
 /// `TASK_WAKEKILL | __TASK_TRACED`: also the state of a ptrace stop.
 const PARKED: u32 = 1;
+/// `TASK_UNINTERRUPTIBLE`.
+const LEAVING: u32 = 2;
 
 /// What of a `task_struct` takes part.
 ///
@@ -48,7 +50,7 @@ impl Task {
     /// set.
     fn schedule(&self) {
         let mut lock = self.pi_lock.lock().unwrap();
-        if self.state.load(Relaxed) != RUNNING && self.sigkill.load(Relaxed) {
+        if self.state.load(Relaxed) == PARKED && self.sigkill.load(Relaxed) {
             self.state.store(RUNNING, Relaxed);
         }
         while self.state.load(Relaxed) != RUNNING {
@@ -58,8 +60,12 @@ impl Task {
 
     /// `try_to_wake_up()`: by state.
     fn wake(&self) {
+        self.wake_from(PARKED);
+    }
+
+    fn wake_from(&self, state: u32) {
         let _lock = self.pi_lock.lock().unwrap();
-        if self.state.load(Relaxed) == PARKED {
+        if self.state.load(Relaxed) == state {
             self.state.store(RUNNING, Relaxed);
             self.woken.notify_all();
         }
@@ -133,6 +139,14 @@ impl Site for Thread {
 
     fn wake(&self, _guard: &mut MutexGuard<'_, Hold>) {
         self.task.wake();
+    }
+
+    fn set_leaving_state(&self, _guard: &mut MutexGuard<'_, Hold>) {
+        self.task.state.store(LEAVING, Relaxed);
+    }
+
+    fn wake_leaving(&self, _guard: &mut MutexGuard<'_, Hold>) {
+        self.task.wake_from(LEAVING);
     }
 
     fn fatal_signal_pending(&self) -> bool {

@@ -4,6 +4,7 @@
 
 use super::{
     events::EventSet,
+    examine::Examine,
     shell::{
         implemented,
         Shell, //
@@ -160,6 +161,22 @@ impl EngineRef {
     /// See [`ResumeError`].
     pub fn resume_number(&self, number: u64) -> Result<Found, ResumeError> {
         Ok(control::resume_ticket(&self.0, Number::from_raw(number))?.into())
+    }
+
+    /// Prepares to look at the thread, and to change it, while a stop of this engine holds it
+    /// parked: historic `utrace_prepare_examine`. Returns with the thread off its CPU; sleeps until
+    /// then. A callback needs no such thing: its report gives the thread.
+    ///
+    /// The guard does not hold the thread: the stop does. No release by another engine lets it go,
+    /// one by this engine does, and so does a SIGKILL; all that is then tried fails.
+    ///
+    /// # Errors
+    ///
+    /// * `EINVAL`: this engine holds no stop.
+    /// * `EAGAIN`: it does, but the thread has not parked yet.
+    /// * `ESRCH`: the thread is dying or dead, or the engine detached.
+    pub fn examine(&self) -> Result<Examine<'_>> {
+        Examine::new(&self.0)
     }
 
     /// Changes the events that the engine wants: historic `utrace_set_events`. Never sleeps; not

@@ -7,9 +7,11 @@
 //! * [`handle`]: engines as their owners hold them.
 //! * [`ticket`]: the stops that callbacks make, and how they are resumed.
 //! * [`events`]: sets of events.
+//! * [`examine`]: registers, memory and system call of a thread that is stopped.
 //! * [`shell`]: how a tracer of any type is called by the non-generic part in `utrace.ko`.
 
 pub mod events;
+pub mod examine;
 pub mod handle;
 pub mod report;
 mod shell;
@@ -24,6 +26,17 @@ pub use crate::sys::{
     param::param, //
 };
 pub use events::EventSet;
+pub use examine::{
+    Current,
+    Examine,
+    Memory,
+    Phase,
+    Registers,
+    Regset,
+    RegsetView,
+    Subject,
+    SyscallInfo, //
+};
 pub use handle::{
     thread_by_pid,
     AttachOptions,

@@ -7,6 +7,11 @@
 
 use super::{
     events::EventSet,
+    examine::{
+        Current,
+        Memory,
+        Registers, //
+    },
     handle::EngineRef,
     ticket::Ticket, //
 };
@@ -16,7 +21,10 @@ use crate::{
         event::Event,
         stop::Number, //
     },
-    engine::object::Engine,
+    engine::{
+        examine::At,
+        object::Engine, //
+    },
     sys::{
         signal::{
             Class,
@@ -57,6 +65,30 @@ macro_rules! common {
     };
 }
 
+/// The reports that are made in the thread itself; `$at` says where in a system call it is.
+macro_rules! present {
+    ($name:ident, $at:expr) => {
+        impl<'a> $name<'a> {
+            /// The thread, to look at and to change: the current one, so there is nothing to
+            /// prepare. In this callback only.
+            pub fn current(&mut self) -> Current<'_> {
+                let at: fn(&Self) -> At = $at;
+                Current::new(self.common.engine, at(self))
+            }
+
+            /// Its general registers; short for [`Current::regs`].
+            pub fn regs(&mut self) -> Registers {
+                self.current().regs()
+            }
+
+            /// Its memory. Gone in [`Tracer::death`](super::Tracer::death).
+            pub fn memory(&mut self) -> Memory<'_> {
+                Memory::new(self.current().into_subject())
+            }
+        }
+    };
+}
+
 macro_rules! stoppable {
     ($name:ident) => {
         common!($name);
@@ -78,6 +110,7 @@ pub struct QuiesceReport<'a> {
     pub(super) event: Option<Event>,
 }
 stoppable!(QuiesceReport);
+present!(QuiesceReport, |report| report.event.into());
 
 impl QuiesceReport<'_> {
     /// The event that is about to be reported, if any. Without one the thread is about to enter
@@ -95,6 +128,7 @@ pub struct SyscallEntryReport<'a> {
     pub(super) resumed: bool,
 }
 stoppable!(SyscallEntryReport);
+present!(SyscallEntryReport, |_| At::Entry);
 
 impl SyscallEntryReport<'_> {
     /// The number of the call, as engines called before may have changed it. x32 calls carry their
@@ -156,6 +190,7 @@ pub struct SyscallExitReport<'a> {
     pub(super) regs: Regs<'a>,
 }
 stoppable!(SyscallExitReport);
+present!(SyscallExitReport, |_| At::Exit);
 
 impl SyscallExitReport<'_> {
     /// The number with which the call was made; -1 if it was aborted.
@@ -186,6 +221,7 @@ pub struct CloneReport<'a> {
     pub(super) flags: u64,
 }
 stoppable!(CloneReport);
+present!(CloneReport, |_| At::Nowhere);
 
 impl CloneReport<'_> {
     /// The new thread. It does not run before all callbacks have returned: what attaches to it now
@@ -206,6 +242,7 @@ pub struct ExecReport<'a> {
     pub(super) regs: Regs<'a>,
 }
 stoppable!(ExecReport);
+present!(ExecReport, |_| At::Nowhere);
 
 impl ExecReport<'_> {
     /// The entry point of the program, or of its loader.
@@ -326,6 +363,7 @@ pub struct ExitReport<'a> {
     pub(super) code: &'a mut c_long,
 }
 stoppable!(ExitReport);
+present!(ExitReport, |_| At::Nowhere);
 
 impl ExitReport<'_> {
     /// The exit code in the form of `wait(2)`: status in bits 8 to 15, signal in the low seven.
@@ -340,6 +378,7 @@ pub struct DeathReport<'a> {
     pub(super) group_dead: bool,
 }
 common!(DeathReport);
+present!(DeathReport, |_| At::Nowhere);
 
 impl DeathReport<'_> {
     /// This was the last thread of its process.

@@ -20,6 +20,7 @@ use super::stop::{
     Found,
     Number,
     ReleaseError,
+    Standing,
     StopWord, //
 };
 
@@ -31,6 +32,12 @@ pub(crate) struct Hold {
     asks: u32,
     /// The thread was killed: nothing parks it any more, and nothing is left to resume.
     killed: bool,
+    /// Counts the parks in which the thread slept: names the one in which it is examined.
+    turn: u64,
+    /// Somebody looks at the thread: it does not leave [`park`] meanwhile, whatever happens.
+    examined: bool,
+    /// It waits to leave until that is over.
+    leaving: bool,
 }
 
 impl Hold {
@@ -39,6 +46,9 @@ impl Hold {
             parked: false,
             asks: 0,
             killed: false,
+            turn: 0,
+            examined: false,
+            leaving: false,
         }
     }
 
@@ -103,6 +113,13 @@ pub(crate) trait Site {
     /// Wakes the thread. Called only with the lock held and while it is parked.
     fn wake(&self, guard: &mut Self::Guard<'_>);
 
+    /// Sets the state in which the current thread waits for its examiner: nothing but
+    /// [`Site::wake_leaving`] ends it, a fatal signal neither.
+    fn set_leaving_state(&self, guard: &mut Self::Guard<'_>);
+
+    /// Wakes the thread from that. Called only with the lock held and while it is leaving.
+    fn wake_leaving(&self, guard: &mut Self::Guard<'_>);
+
     /// Whether a fatal signal is pending for the current thread.
     fn fatal_signal_pending(&self) -> bool;
 
@@ -140,14 +157,25 @@ pub(crate) fn park<S: Site>(site: &S, word: Option<&StopWord>) -> Parked {
             if let Some(word) = word {
                 word.close();
             }
+            if guard.examined {
+                wait_for_examiner(site, guard);
+                continue;
+            }
             break Parked::Killed;
         }
         // The final check: last of all, the state set and the word parked in the same critical
         // section as every wake-up.
         let word_holds = word.is_some_and(|word| check(site, word, slept) == Check::Hold);
         if !word_holds && !guard.is_asked() {
+            if guard.examined {
+                wait_for_examiner(site, guard);
+                continue;
+            }
             guard.parked = false;
             break Parked::Released { slept };
+        }
+        if !slept {
+            guard.turn += 1;
         }
         guard.parked = true;
         site.set_parked_state(&mut guard);
@@ -160,6 +188,16 @@ pub(crate) fn park<S: Site>(site: &S, word: Option<&StopWord>) -> Parked {
         word.settle();
     }
     outcome
+}
+
+/// Sleeps until nobody looks at the thread any more: a moment. What it does then is decided anew.
+#[cold]
+fn wait_for_examiner<S: Site>(site: &S, mut guard: S::Guard<'_>) {
+    guard.parked = false;
+    guard.leaving = true;
+    site.set_leaving_state(&mut guard);
+    drop(guard);
+    site.sleep();
 }
 
 #[cfg(not(utrace_test))]
@@ -279,5 +317,62 @@ pub(crate) fn kill<S: Site>(site: &S) {
     guard.killed = true;
     if guard.parked {
         site.wake(&mut guard);
+    }
+}
+
+/// Why a thread cannot be examined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ExamineError {
+    /// The engine holds no stop (`EINVAL`).
+    NoStop,
+    /// It does, but the thread has not parked yet (`EAGAIN`).
+    Runs,
+    /// The thread is dying, or the engine is detached (`ESRCH`).
+    Gone,
+}
+
+/// Names the park in which the engine with these stops holds the thread.
+pub(crate) fn examine<S: Site>(site: &S, word: &StopWord, ask: &Ask) -> Result<u64, ExamineError> {
+    let guard = site.lock();
+    holds(&guard, word, ask)?;
+    Ok(guard.turn)
+}
+
+fn holds(guard: &Hold, word: &StopWord, ask: &Ask) -> Result<(), ExamineError> {
+    if guard.killed {
+        return Err(ExamineError::Gone);
+    }
+    match (word.standing(), ask.is_held()) {
+        (Standing::Closed, _) => Err(ExamineError::Gone),
+        (Standing::Over, false) => Err(ExamineError::NoStop),
+        (Standing::Prepared, false) => Err(ExamineError::Runs),
+        _ if guard.parked => Ok(()),
+        _ => Err(ExamineError::Runs),
+    }
+}
+
+/// Whether the engine still holds the thread in the park that [`examine`] named.
+pub(crate) fn is_held_since<S: Site>(site: &S, word: &StopWord, ask: &Ask, turn: u64) -> bool {
+    let guard = site.lock();
+    guard.turn == turn && holds(&guard, word, ask).is_ok()
+}
+
+/// Begins to look at the thread, if [`is_held_since`]: it stays in [`park`] until
+/// [`end_examining`], even if it is released or killed. By one party at a time, and for a moment:
+/// this is all that ever delays a kill.
+#[must_use]
+pub(crate) fn begin_examining<S: Site>(site: &S, word: &StopWord, ask: &Ask, turn: u64) -> bool {
+    let mut guard = site.lock();
+    guard.examined = guard.turn == turn && holds(&guard, word, ask).is_ok();
+    guard.examined
+}
+
+/// Ends that.
+pub(crate) fn end_examining<S: Site>(site: &S) {
+    let mut guard = site.lock();
+    guard.examined = false;
+    if guard.leaving {
+        guard.leaving = false;
+        site.wake_leaving(&mut guard);
     }
 }

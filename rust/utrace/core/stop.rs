@@ -69,6 +69,19 @@ pub(crate) enum Check {
     Run,
 }
 
+/// How a stop stands, for who examines the thread in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// There is none, or it was released.
+    Over,
+    /// The thread has not parked yet, and may still do something else.
+    Prepared,
+    /// The thread is parked.
+    Parked,
+    /// There will be none any more.
+    Closed,
+}
+
 const PHASE_BITS: u32 = 3;
 const PHASE_MASK: u64 = (1 << PHASE_BITS) - 1;
 
@@ -207,6 +220,16 @@ impl StopWord {
             RUNNING => Some(word(number(old) + 2, PREPARED)),
             _ => None,
         });
+    }
+
+    /// How the stop stands: exact for a parked one, under the lock of [`super::hold`].
+    pub(crate) fn standing(&self) -> Standing {
+        match phase(self.0.load()) {
+            PREPARED => Standing::Prepared,
+            PARKED => Standing::Parked,
+            CLOSED => Standing::Closed,
+            _ => Standing::Over,
+        }
     }
 
     /// Ends every stop for ever: the thread is dying or the engine is detached.

@@ -78,14 +78,14 @@ impl tracehook::Events for Events {
             }
             return;
         };
-        let mut resumed = false;
+        let (mut resumed, mut skipped) = (false, false);
         loop {
             let outcome = report::pass(
                 &utrace,
                 Event::SyscallEntry,
                 &mut Data::SyscallEntry {
                     regs,
-                    aborted: false,
+                    aborted: skipped,
                     resumed,
                 },
             );
@@ -93,11 +93,12 @@ impl tracehook::Events for Events {
                 skip_for_kill(regs);
                 return;
             }
+            skipped |= outcome.skipped;
             if outcome.stopped && utrace.take_pending() & pending::REPORT != 0 {
                 resumed = true;
                 continue;
             }
-            if outcome.syscall == Syscall::Abort {
+            if outcome.syscall == Syscall::Abort || skipped {
                 regs.skip();
             }
             return;

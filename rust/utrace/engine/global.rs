@@ -21,7 +21,9 @@ use crate::sys::{
         Owner, //
     },
     rcu,
+    regset,
     signal::Functions,
+    still::Stiller,
     table::Table,
     task_work::Cancel, //
 };
@@ -77,6 +79,7 @@ pub(crate) struct State {
     serial: Atomic<u64>,
     pub(crate) cancel: Cancel,
     pub(crate) signals: Functions,
+    pub(crate) stiller: Stiller,
 }
 
 static STATE: Global<State> = Global::new();
@@ -148,6 +151,10 @@ pub(crate) fn start() -> Result<Running> {
     module::init()
         .inspect_err(|err| pr_err!("__module_text_address: no such function ({:?})\n", err))?;
     kthread::init();
+    let stiller = Stiller::resolve()
+        .inspect_err(|err| pr_err!("wait_task_inactive: no such function ({:?})\n", err))?;
+    regset::find_views()
+        .inspect_err(|err| pr_err!("user_regset views: not what they should be ({:?})\n", err))?;
     let mut running = Running { going: None };
     crate::testing::step(2)?;
     STATE.set(Arc::pin_init(
@@ -157,6 +164,7 @@ pub(crate) fn start() -> Result<Running> {
             serial: Atomic::new(1),
             cancel,
             signals,
+            stiller,
         }),
         GFP_KERNEL,
     )?);

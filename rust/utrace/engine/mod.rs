@@ -9,12 +9,14 @@
 //! * [`attach`]: finding, attaching and ending engines.
 //! * [`control`]: what engines are asked for from outside.
 //! * [`signal`]: what becomes of signals.
+//! * [`examine`]: looking at a thread that an engine holds.
 //! * [`report`]: the passes over the engines of a thread.
 //! * [`events`]: what each hook reports.
 
 pub(crate) mod attach;
 pub(crate) mod control;
 pub(crate) mod events;
+pub(crate) mod examine;
 pub(crate) mod global;
 pub(crate) mod object;
 pub(crate) mod payload;

@@ -8,6 +8,7 @@
 
 use super::{
     attach,
+    examine::At,
     object::Engine,
     thread::Utrace, //
 };
@@ -79,6 +80,8 @@ pub(crate) enum Data<'a, 'r> {
 pub(crate) struct Outcome {
     /// What the engines together want of the system call.
     pub(crate) syscall: Syscall,
+    /// An examiner of the parked thread wants the call skipped, whatever the engines say.
+    pub(crate) skipped: bool,
     /// The thread was parked.
     pub(crate) stopped: bool,
     /// The thread was killed; the rest of the engines was not called.
@@ -88,6 +91,7 @@ pub(crate) struct Outcome {
 impl Outcome {
     const NOTHING: Outcome = Outcome {
         syscall: Syscall::Run,
+        skipped: false,
         stopped: false,
         killed: false,
     };
@@ -144,7 +148,7 @@ fn one(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &mu
         && event != Event::Reap
         && engine.events() & Event::Quiesce.bit() != 0
     {
-        quiesce_before(engine, event, outcome);
+        quiesce_before(engine, event, data, outcome);
         if outcome.killed && event != Event::Exit {
             return;
         }
@@ -156,9 +160,21 @@ fn one(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &mu
 
 /// An engine with QUIESCE hears of events that only others asked for, too.
 #[cold]
-fn quiesce_before(engine: &Arc<Engine>, event: Event, outcome: &mut Outcome) {
-    let mut data = Data::Quiesce { event: Some(event) };
-    call(engine, event, &mut data, outcome);
+fn quiesce_before(
+    engine: &Arc<Engine>,
+    event: Event,
+    data: &mut Data<'_, '_>,
+    outcome: &mut Outcome,
+) {
+    call(
+        engine,
+        event,
+        &mut Data::Quiesce { event: Some(event) },
+        outcome,
+    );
+    if let Data::SyscallEntry { aborted, .. } = data {
+        *aborted |= outcome.skipped;
+    }
 }
 
 /// Calls one engine once, in the pass for `event`, and does what it says.
@@ -194,10 +210,22 @@ fn call(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &m
     leave(engine);
     window(Window::BeforePark, engine);
     if park {
-        outcome.note(hold::park(&*engine.utrace, Some(&engine.stop)));
+        self::park(engine, event, outcome);
     }
     if let Data::SyscallEntry { aborted, .. } = data {
-        *aborted = outcome.syscall == Syscall::Abort;
+        *aborted |= outcome.syscall == Syscall::Abort;
+    }
+}
+
+/// Parks for the stop that a callback made, where examiners find the thread at `event`.
+#[cold]
+fn park(engine: &Engine, event: Event, outcome: &mut Outcome) {
+    let utrace = &*engine.utrace;
+    utrace.place.enter(At::from(Some(event)));
+    outcome.note(hold::park(utrace, Some(&engine.stop)));
+    if utrace.place.leave() {
+        outcome.skipped = true;
+        outcome.syscall = Syscall::Abort;
     }
 }
 

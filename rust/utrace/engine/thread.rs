@@ -3,6 +3,7 @@
 //! The per-thread structure: one for each thread that has engines.
 
 use super::{
+    examine::Place,
     global,
     object::Engine, //
 };
@@ -41,12 +42,14 @@ use crate::{
 };
 use kernel::{
     new_condvar,
+    new_mutex,
     new_spinlock,
     prelude::*,
     sync::{
         aref::ARef,
         Arc,
         CondVar,
+        Mutex,
         SpinLock, //
     },
     task::Task, //
@@ -86,6 +89,11 @@ pub(crate) struct Utrace {
     #[pin]
     hold: IrqLock<Hold>,
     pub(crate) life: ThreadLife,
+    /// Where the thread is parked.
+    pub(crate) place: Place,
+    /// Held by who examines the thread, outside of all other locks.
+    #[pin]
+    pub(crate) examiners: Mutex<()>,
     /// Reports owed before user mode.
     pending: AtomicU32,
     /// Counts the lists that there have been.
@@ -134,6 +142,8 @@ impl Utrace {
                 task: task.into(),
                 hold <- IrqLock::new(Hold::new()),
                 life: ThreadLife::new(),
+                place: Place::new(),
+                examiners <- new_mutex!(()),
                 pending: AtomicU32::new(0),
                 generation: AtomicU64::new(1),
                 seen: TryCell::new(Seen {
@@ -328,6 +338,14 @@ impl Site for Utrace {
 
     fn wake(&self, _guard: &mut IrqGuard<'_, Hold>) {
         task::wake_parked(&self.task);
+    }
+
+    fn set_leaving_state(&self, _guard: &mut IrqGuard<'_, Hold>) {
+        task::set_leaving_state();
+    }
+
+    fn wake_leaving(&self, _guard: &mut IrqGuard<'_, Hold>) {
+        task::wake_leaving(&self.task);
     }
 
     fn fatal_signal_pending(&self) -> bool {

@@ -18,4 +18,5 @@ errors! {
     einprogress = EINPROGRESS;
     ealready = EALREADY;
     eopnotsupp = EOPNOTSUPP;
+    enametoolong = ENAMETOOLONG;
 }

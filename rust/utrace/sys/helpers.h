@@ -25,6 +25,8 @@ struct utrace_layout {
 	unsigned long rhashtable;
 	unsigned long entry;
 	unsigned long entry_task;
+	unsigned long syscall;
+	unsigned long regset;
 };
 
 extern const struct utrace_layout utrace_layout;
@@ -39,6 +41,10 @@ void utrace_unlock_irqrestore(raw_spinlock_t *lock, unsigned long flags);
 void utrace_set_parked_state(void);
 void utrace_set_running_state(void);
 void utrace_wake_parked(struct task_struct *task);
+void utrace_set_leaving_state(void);
+void utrace_wake_leaving(struct task_struct *task);
+unsigned long utrace_wait_inactive(unsigned long wait_task_inactive_fn, struct task_struct *task);
+void utrace_wait_a_moment(void);
 bool utrace_fatal_signal_pending(void);
 void utrace_smp_mb(void);
 
@@ -100,6 +106,59 @@ void utrace_signal_stop_process(void);
 void utrace_signal_set_reported(bool any, bool ignored);
 void utrace_signal_clear_reported(struct task_struct *task);
 void utrace_signal_inherit(struct task_struct *child);
+/* What a thread in a system call is about to do, or has done. */
+struct utrace_syscall {
+	u32 arch;
+	bool is_error;
+	long nr;
+	long result;
+	unsigned long args[6];
+	unsigned long ip;
+	unsigned long sp;
+};
+
+void utrace_syscall_of(struct task_struct *task, struct utrace_syscall *call);
+void utrace_set_syscall_of(struct task_struct *task, long nr, const unsigned long args[6]);
+void utrace_set_result_of(struct task_struct *task, long result);
+
+/* regset.c */
+struct user_regset_view;
+
+#define UTRACE_REGISTERS	27
+
+struct utrace_regset {
+	u32 note_type;
+	u32 slots;
+	u32 slot_size;
+	u32 align;
+	bool readable;
+	bool writable;
+	const char *note_name;
+};
+
+int utrace_find_views(void);
+const struct user_regset_view *utrace_view_64(void);
+const struct user_regset_view *utrace_view_32(void);
+const struct user_regset_view *utrace_view_of(struct task_struct *task);
+const char *utrace_view_name(const struct user_regset_view *view);
+u32 utrace_view_machine(const struct user_regset_view *view);
+u32 utrace_view_count(const struct user_regset_view *view);
+void utrace_regset_describe(const struct user_regset_view *view, u32 index,
+			    struct utrace_regset *regset);
+long utrace_regset_active(struct task_struct *task, const struct user_regset_view *view, u32 index);
+long utrace_regset_read(struct task_struct *task, const struct user_regset_view *view, u32 index,
+			size_t pos, void *buf, size_t size);
+long utrace_regset_write(unsigned long wait_task_inactive_fn, struct task_struct *task,
+			 const struct user_regset_view *view, u32 index, size_t pos,
+			 const void *buf, size_t size);
+void utrace_registers(struct task_struct *task, unsigned long regs[UTRACE_REGISTERS]);
+long utrace_set_registers(unsigned long wait_task_inactive_fn, struct task_struct *task,
+			  const unsigned long regs[UTRACE_REGISTERS]);
+
+/* memory.c */
+size_t utrace_memory_read(struct task_struct *task, unsigned long addr, void *buf, size_t size);
+size_t utrace_memory_write(struct task_struct *task, unsigned long addr, const void *buf,
+			   size_t size, bool force);
 
 /* workbit.c */
 bool utrace_work_bit(struct task_struct *task);

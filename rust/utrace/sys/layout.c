@@ -17,4 +17,6 @@ const struct utrace_layout utrace_layout = {
 	.rhashtable = sizeof(struct rhashtable),
 	.entry = sizeof(struct utrace_entry),
 	.entry_task = offsetof(struct utrace_entry, task),
+	.syscall = sizeof(struct utrace_syscall),
+	.regset = sizeof(struct utrace_regset),
 };

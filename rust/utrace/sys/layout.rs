@@ -19,6 +19,8 @@ pub(crate) fn check() -> Result {
     same::<bindings::raw_spinlock_t>("raw_spinlock_t", c.raw_spinlock)?;
     same::<bindings::rhashtable>("rhashtable", c.rhashtable)?;
     same::<bindings::utrace_entry>("utrace_entry", c.entry)?;
+    same::<bindings::utrace_syscall>("utrace_syscall", c.syscall)?;
+    same::<bindings::utrace_regset>("utrace_regset", c.regset)?;
     equal("utrace_entry.task", entry_task, c.entry_task)?;
     equal(
         "notifier_block.notifier_call",

@@ -2,6 +2,7 @@
 /*
  * The lock, the sleep and the wake-up of a parked thread.
  */
+#include <linux/delay.h>
 #include <linux/sched/signal.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
@@ -48,6 +49,37 @@ void utrace_wake_parked(struct task_struct *task)
 	struct wait_queue_entry entry = { .private = task };
 
 	default_wake_function(&entry, __TASK_TRACED, 0, NULL);
+}
+
+/* The moment for which even a killed thread waits: until nobody looks at it any more. */
+void utrace_set_leaving_state(void)
+{
+	set_current_state(TASK_UNINTERRUPTIBLE);
+}
+
+void utrace_wake_leaving(struct task_struct *task)
+{
+	struct wait_queue_entry entry = { .private = task };
+
+	default_wake_function(&entry, TASK_UNINTERRUPTIBLE, 0, NULL);
+}
+
+/*
+ * Waits until @task, which is parked or about to leave its park, is off its CPU; gives the count of
+ * its voluntary switches. 0 when it is just looping there. @fn is wait_task_inactive(), not exported:
+ * it takes the run queue's lock, so that who runs later sees what was done to the thread before.
+ */
+unsigned long utrace_wait_inactive(unsigned long fn, struct task_struct *task)
+{
+	const unsigned int states = UTRACE_PARKED | TASK_UNINTERRUPTIBLE | TASK_FROZEN;
+
+	return utrace_call2(fn, (unsigned long)task, states);
+}
+
+/* Between two tries of that. */
+void utrace_wait_a_moment(void)
+{
+	usleep_range(20, 200);
 }
 
 bool utrace_fatal_signal_pending(void)

@@ -2,7 +2,10 @@
 
 //! The registers of the current thread, seen as a system call.
 
-use super::bindings;
+use super::{
+    bindings,
+    still::Still, //
+};
 use core::{
     marker::PhantomData,
     ptr::NonNull, //
@@ -101,6 +104,58 @@ impl<'a> Regs<'a> {
     pub(crate) fn sp(&self) -> c_ulong {
         // SAFETY: See `nr`.
         unsafe { bindings::utrace_regs_sp(self.as_ptr()) }
+    }
+}
+
+/// The system call that a thread is in.
+pub(crate) struct Call(bindings::utrace_syscall);
+
+impl Call {
+    pub(crate) fn of(still: &Still<'_>) -> Self {
+        let mut call = bindings::utrace_syscall::default();
+        // SAFETY: The thread holds still.
+        unsafe { bindings::utrace_syscall_of(still.task(), &mut call) };
+        Call(call)
+    }
+
+    /// Changes number and arguments.
+    pub(crate) fn set(still: &Still<'_>, nr: c_long, args: &[c_ulong; 6]) {
+        // SAFETY: The thread holds still; the array has six.
+        unsafe { bindings::utrace_set_syscall_of(still.task(), nr, args.as_ptr()) }
+    }
+
+    /// Changes the result.
+    pub(crate) fn set_result(still: &Still<'_>, result: c_long) {
+        // SAFETY: The thread holds still.
+        unsafe { bindings::utrace_set_result_of(still.task(), result) }
+    }
+
+    pub(crate) fn arch(&self) -> u32 {
+        self.0.arch
+    }
+
+    pub(crate) fn ip(&self) -> usize {
+        self.0.ip
+    }
+
+    pub(crate) fn sp(&self) -> usize {
+        self.0.sp
+    }
+
+    pub(crate) fn nr(&self) -> c_long {
+        self.0.nr
+    }
+
+    pub(crate) fn args(&self) -> [usize; 6] {
+        self.0.args
+    }
+
+    pub(crate) fn result(&self) -> c_long {
+        self.0.result
+    }
+
+    pub(crate) fn is_error(&self) -> bool {
+        self.0.is_error
     }
 }
 

@@ -118,6 +118,19 @@ pub(crate) fn wake_parked(task: &Task) {
     unsafe { bindings::utrace_wake_parked(task.as_ptr()) }
 }
 
+/// Sets the state in which a parked thread waits to leave, until nobody looks at it any more.
+pub(crate) fn set_leaving_state() {
+    // SAFETY: No requirements.
+    unsafe { bindings::utrace_set_leaving_state() }
+}
+
+/// Wakes a thread from the state of [`set_leaving_state`]. The caller knows that the thread is in
+/// that sleep and no other.
+pub(crate) fn wake_leaving(task: &Task) {
+    // SAFETY: `task` is valid.
+    unsafe { bindings::utrace_wake_leaving(task.as_ptr()) }
+}
+
 /// Whether the thread's process is exiting as a whole, so that signals to it are dropped. With its
 /// siglock held.
 pub(crate) fn is_group_exiting(task: &Task) -> bool {

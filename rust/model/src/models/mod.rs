@@ -5,6 +5,7 @@
 mod ask;
 mod death;
 mod detach;
+mod examine;
 mod kill;
 mod resume;
 mod sequence;
@@ -24,6 +25,7 @@ pub(crate) fn all() -> Vec<Model> {
         ask::MODELS,
         detach::MODELS,
         death::MODELS,
+        examine::MODELS,
         sequence::MODELS,
     ]
     .concat()
