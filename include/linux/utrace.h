@@ -263,7 +263,8 @@ struct utrace_engine {
  * @report_signal: not called yet
  * @report_clone: @child is there, and does not run before all callbacks have returned: an engine
  *	attached to it now sees it from its first instruction, and with %UTRACE_STOP keeps it from
- *	that one. A stop of the thread itself is made on its way to user mode.
+ *	that one. A stop of the thread itself is made on its way to user mode. @clone_flags lack the
+ *	signal number, unlike before.
  * @report_jctl: not called yet
  * @report_exec: a new program is loaded, and starts with @regs. @bprm is NULL, unlike before.
  * @report_syscall_entry: before the call, to be looked at and changed in @regs with the functions of

@@ -34,6 +34,8 @@ struct slot {
 	unsigned int nr_scripts, held, go, index;
 	u64 events;
 	atomic_t releases;
+	/* References that are the test's. */
+	unsigned int refs;
 	bool dropped;
 	struct hrtimer timer;
 	u64 timer_ticket;
@@ -400,6 +402,7 @@ static int do_attach(struct session *session, struct task_struct *task, struct p
 		data = other;
 	}
 	slot->session = session;
+	slot->refs = 1;
 	hrtimer_setup(&slot->timer, timer_resumes, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
 	/* For the engine, if there will be one; release() gives it back. */
 	kref_get(&session->kref);
@@ -514,7 +517,8 @@ static int drop(struct slot *slot)
 	/* What is under way ends by itself: the slot stays until it is released. */
 	if (utrace_control(slot->task, slot->engine, UTRACE_DETACH) == -EINVAL)
 		return -EPROTO;
-	utrace_engine_put(slot->engine);
+	while (slot->refs--)
+		utrace_engine_put(slot->engine);
 	return 0;
 }
 
@@ -605,10 +609,11 @@ static int operate(struct session *session, unsigned int cmd, struct ut_op *op)
 		op->ticket = slot->events;
 		return 0;
 	case UC_GET:
+		slot->refs++;
 		utrace_engine_get(slot->engine);
 		return 0;
 	case UC_PUT:
-		/* If it was the last one, only for what does not use the engine afterwards. */
+		slot->dropped = !--slot->refs;
 		utrace_engine_put(slot->engine);
 		return 0;
 	case UC_DATA:
