@@ -258,9 +258,12 @@ impl<T: Tracer> Engine<T> {
         let shell = KBox::new(Shell(tracer), GFP_KERNEL)?;
         let engine = match exclusive {
             None => attach::attach(thread, shell, events.bits(), None)?,
-            Some(which) => {
-                attach::attach(thread, shell, events.bits(), Some(&|engine| which.fits(engine)))?
-            }
+            Some(which) => attach::attach(
+                thread,
+                shell,
+                events.bits(),
+                Some(&|engine| which.fits(engine)),
+            )?,
         };
         Ok(Engine {
             engine: EngineRef::new(engine),

@@ -58,9 +58,15 @@ const ABORT: u32 = bindings::utrace_syscall_action_UTRACE_SYSCALL_ABORT;
 
 /// The action of this number.
 pub(super) fn wish(number: u32) -> Option<Wish> {
-    [Wish::Stop, Wish::Interrupt, Wish::Report, Wish::Resume, Wish::Detach]
-        .into_iter()
-        .find(|wish| *wish as u32 == number)
+    [
+        Wish::Stop,
+        Wish::Interrupt,
+        Wish::Report,
+        Wish::Resume,
+        Wish::Detach,
+    ]
+    .into_iter()
+    .find(|wish| *wish as u32 == number)
 }
 
 /// What a callback's result means.
@@ -143,9 +149,12 @@ impl Ops {
     }
 
     fn get(&self) -> Option<&bindings::utrace_engine_ops> {
+        if self.text == 0 {
+            return None;
+        }
         // SAFETY: By the type invariant. Called only for an attached engine, or to release one,
         // both of which is before the module goes.
-        (self.text != 0).then(|| unsafe { self.ops.as_ref() })
+        Some(unsafe { self.ops.as_ref() })
     }
 
     /// Calls `release`, if there is one.
@@ -231,19 +240,46 @@ impl Shell {
                 if *resumed {
                     action |= bindings::UTRACE_SYSCALL_RESUMED;
                 }
-                call!(syscall_entry, ops.report_syscall_entry, action, engine, regs.as_ptr())
+                call!(
+                    syscall_entry,
+                    ops.report_syscall_entry,
+                    action,
+                    engine,
+                    regs.as_ptr()
+                )
             }
             Data::SyscallExit { regs } => {
-                call!(plain, ops.report_syscall_exit, RESUME, engine, regs.as_ptr())
+                call!(
+                    plain,
+                    ops.report_syscall_exit,
+                    RESUME,
+                    engine,
+                    regs.as_ptr()
+                )
             }
             Data::Clone { child, flags } => {
                 let flags = *flags as c_ulong;
-                call!(plain, ops.report_clone, RESUME, engine, flags, child.as_ptr())
+                call!(
+                    plain,
+                    ops.report_clone,
+                    RESUME,
+                    engine,
+                    flags,
+                    child.as_ptr()
+                )
             }
             Data::Exec { regs } => {
                 let format = task::current_binfmt();
                 let none = core::ptr::null();
-                call!(plain, ops.report_exec, RESUME, engine, format, none, regs.as_ptr())
+                call!(
+                    plain,
+                    ops.report_exec,
+                    RESUME,
+                    engine,
+                    format,
+                    none,
+                    regs.as_ptr()
+                )
             }
             Data::Exit { original, code } => {
                 let code: *mut c_long = *code;

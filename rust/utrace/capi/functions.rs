@@ -99,15 +99,15 @@ impl Wanted {
     fn create(&self, task: &Task, ops: Ops) -> Result<CRef> {
         let slot = registry::Slot::new()?;
         let owner = global::get().owner_of.owner(ops.text());
-        let object = CEngine::new(ops, owner, self.data)?;
+        let object = CEngine::make(ops, owner, self.data)?;
         slot.insert(&object);
         let shell = KBox::new(Shell(object.clone()), GFP_KERNEL)?;
         let excludes = |engine: &Engine| self.excludes(engine);
-        let exclusive: Option<attach::Which<'_>> =
-            match self.has(bindings::UTRACE_ATTACH_EXCLUSIVE) {
-                true => Some(&excludes),
-                false => None,
-            };
+        let exclusive: Option<attach::Which<'_>> = match self.has(bindings::UTRACE_ATTACH_EXCLUSIVE)
+        {
+            true => Some(&excludes),
+            false => None,
+        };
         // If this fails the object goes without a call of `release`.
         let engine = attach::attach(task, shell, 0, exclusive)?;
         object.set_engine(engine);

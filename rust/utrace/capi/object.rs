@@ -64,7 +64,7 @@ unsafe impl Sync for CEngine {}
 
 impl CEngine {
     /// The first reference to a new object.
-    pub(super) fn new(ops: Ops, owner: Owner, data: *mut c_void) -> Result<CRef> {
+    pub(super) fn make(ops: Ops, owner: Owner, data: *mut c_void) -> Result<CRef> {
         let this = KBox::pin_init(
             pin_init!(CEngine {
                 public: UnsafeCell::new(bindings::utrace_engine {

@@ -154,7 +154,10 @@ fn orphan_all(owner: Owner) {
         }
     }
     if count != 0 {
-        pr_warn!("{} engines of a module that goes still have references\n", count);
+        pr_warn!(
+            "{} engines of a module that goes still have references\n",
+            count
+        );
     }
 }
 

@@ -136,7 +136,11 @@ impl tracehook::Events for Events {
         }
         let group_dead = task::with_current(task::is_group_dead);
         let signal = task::with_current(task::death_signal);
-        report::pass(&utrace, Event::Death, &mut Data::Death { group_dead, signal });
+        report::pass(
+            &utrace,
+            Event::Death,
+            &mut Data::Death { group_dead, signal },
+        );
         if utrace.life.end_death() {
             report::reap(&utrace);
         }
