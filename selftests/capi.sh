@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Modules in C: the samples, and what is left of a module that goes. Unloads all modules of utrace first, and leaves
 # utrace and its test modules loaded.
+# shellcheck disable=SC2086,SC2016,SC2317 # numbers and names without spaces; functions are called by name
 
 modules=${UTRACE_MODULES:-/lib/modules/utrace}
 work=$(mktemp -d)
@@ -28,7 +29,11 @@ unload_all() {
 }
 
 is_loaded() { grep -q "^$1 " /proc/modules; }
-ins() { insmod "$modules/$1.ko" $2 $3; }
+ins() {
+	module=$1
+	shift
+	insmod "$modules/$module.ko" "$@"
+}
 
 # What the kernel has said since the last "listen".
 listen() { dmesg >"$work/before"; }

@@ -75,7 +75,7 @@ static int read_lives(int fd, int reaps)
 
 #define EXPECT_LIFE(engine, ...) do {						\
 	unsigned int _kinds[] = { __VA_ARGS__ };				\
-	int _count = sizeof(_kinds) / sizeof(_kinds[0]);			\
+	int _count = ARRAY_SIZE(_kinds);					\
 	EXPECT_EQ(_count, lives[engine].count) TH_LOG("engine %d", engine);	\
 	for (int _i = 0; _i < _count && _i < lives[engine].count; _i++)		\
 		EXPECT_EQ(_kinds[_i], lives[engine].kinds[_i]);			\

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Loading and unloading: under load, in vain, and next to others who want the same functions. Unloads all modules of
 # utrace first, and leaves utrace and its test modules loaded.
+# shellcheck disable=SC2086,SC2016,SC3037,SC2317,SC2009 # numbers and names without spaces; functions are called by name
 
 modules=${UTRACE_MODULES:-/lib/modules/utrace}
 tracing=/sys/kernel/tracing
@@ -10,7 +11,7 @@ count=0 failed=0 load=''
 
 points='syscall_regfunc syscall_unregfunc trace_syscall_enter trace_syscall_exit uprobe_copy_process
 proc_exec_connector do_exit proc_exit_connector pidfs_exit'
-rounds=20
+rounds=${UT_ROUNDS:-20}
 
 # check NAME COMMAND...: one result.
 check() {
@@ -33,7 +34,11 @@ unload_all() {
 }
 
 is_loaded() { grep -q "^$1 " /proc/modules; }
-ins() { insmod "$modules/$1.ko" $2 $3; }
+ins() {
+	module=$1
+	shift
+	insmod "$modules/$module.ko" "$@"
+}
 
 # Nothing of ours is left behind.
 nothing_left() {
@@ -74,7 +79,7 @@ unload_all
 # --- plain -----------------------------------------------------------------------------------------
 
 plain() {
-	for _ in 1 2 3 4 5; do
+	for _ in 1 2; do
 		ins utrace || return
 		[ "$(grep -c 'direct.*utrace_tramp' $tracing/enabled_functions)" = 9 ] || return
 		rmmod utrace || return
@@ -194,7 +199,7 @@ absent() {
 		rmmod utrace
 		return 1
 	fi
-	said "hook point $2: no such function" && nothing_left && ins utrace && rmmod utrace && quiet
+	said "hook point $2: no such function" && nothing_left && quiet
 }
 n=1
 for point in $points; do
@@ -209,7 +214,7 @@ step() {
 		rmmod utrace
 		return 1
 	fi
-	said "step $1 of loading fails" && nothing_left && ins utrace && rmmod utrace && quiet
+	said "step $1 of loading fails" && nothing_left && quiet
 }
 for n in 1 2 3 4 5 6; do
 	check "step $n of loading fails" step $n
@@ -227,11 +232,16 @@ taken() {
 	said "hook point $1: another direct trampoline" &&
 		grep -i busy "$work/err" &&
 		! grep -q 'utrace_tramp' $tracing/enabled_functions &&
-		rmmod utrace_taken && ins utrace && rmmod utrace && nothing_left && quiet
+		rmmod utrace_taken && nothing_left && quiet
 }
 for point in $points; do
 	check "$point is taken" taken $point
 done
+
+again() {
+	ins utrace && rmmod utrace && nothing_left && quiet
+}
+check 'it loads after all that' again
 
 takes() {
 	ins utrace || return
@@ -241,18 +251,18 @@ check 'another one cannot take what we have' takes
 
 wrong() {
 	listen
-	ins utrace || return
 	if ins utrace_resumer "$1"; then
 		echo 'loaded all the same'
 		rmmod utrace_resumer
-		rmmod utrace
 		return 1
 	fi
-	! is_loaded utrace_resumer && said "$1" && rmmod utrace && nothing_left && quiet
+	! is_loaded utrace_resumer && said "$1" && quiet
 }
+ins utrace
 for parameter in pid=-1 pid=2 pid=99999999 cpu=99; do
 	check "utrace_resumer with $parameter is refused" wrong $parameter
 done
+unload_all
 
 # --- next to others ----------------------------------------------------------------------------------
 

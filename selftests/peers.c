@@ -392,7 +392,7 @@ static void *count_main(void *arg)
 	}
 }
 
-#define TOGGLES	20
+#define TOGGLES	10
 
 static void toggle_test(struct __test_metadata *_metadata, FIXTURE_DATA(peers) *self,
 			const char *const *paths, int count)
@@ -421,14 +421,14 @@ static void toggle_test(struct __test_metadata *_metadata, FIXTURE_DATA(peers) *
 	EXPECT_EQ(calls, counter.exits);
 }
 
-TEST_F(peers, sys_enter_comes_and_goes)
+TEST_F_TIMEOUT(peers, sys_enter_comes_and_goes, 120)
 {
 	static const char *const paths[] = { TRACEFS "events/raw_syscalls/sys_enter/enable" };
 
 	toggle_test(_metadata, self, paths, 1);
 }
 
-TEST_F(peers, sys_enter_and_sys_exit_come_and_go)
+TEST_F_TIMEOUT(peers, sys_enter_and_sys_exit_come_and_go, 120)
 {
 	static const char *const paths[] = {
 		TRACEFS "events/raw_syscalls/sys_enter/enable",
@@ -438,7 +438,7 @@ TEST_F(peers, sys_enter_and_sys_exit_come_and_go)
 	toggle_test(_metadata, self, paths, 2);
 }
 
-TEST_F(peers, events_of_syscalls_come_and_go)
+TEST_F_TIMEOUT(peers, events_of_syscalls_come_and_go, 120)
 {
 	static const char *const paths[] = {
 		TRACEFS "events/syscalls/sys_enter_getppid/enable",

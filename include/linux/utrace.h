@@ -401,8 +401,8 @@ int __must_check utrace_set_events(struct task_struct *target, struct utrace_eng
  * * -%EINPROGRESS: for %UTRACE_STOP: the thread will stop; for %UTRACE_DETACH: a callback runs now,
  *   and the engine is detached when it returns, utrace_barrier() waits for it
  * * -%EALREADY: for %UTRACE_DETACH: the same, and that callback is report_death()
- * * -%ESRCH: the engine is detached or not @target's, or the thread is dead, which leaves only
- *   %UTRACE_DETACH
+ * * -%ESRCH: the engine is detached or not @target's, or the thread is dying or dead, which leaves
+ *   only %UTRACE_DETACH
  * * -%EINVAL: no such action, or %UTRACE_REPORT from an engine that has not asked for QUIESCE
  * * -%EOPNOTSUPP: stepping
  */

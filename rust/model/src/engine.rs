@@ -55,8 +55,13 @@ impl Tracer {
         // A callback has the tracer for itself as far as taking it goes; changing the value is what
         // has loom watch over that.
         // SAFETY: As above.
-        let calls = self.0.with_mut(|place| unsafe { (*place).as_mut().map(|calls| *calls += 1) });
-        assert!(calls.is_some(), "the tracer was called after it had been let go");
+        let calls = self
+            .0
+            .with_mut(|place| unsafe { (*place).as_mut().map(|calls| *calls += 1) });
+        assert!(
+            calls.is_some(),
+            "the tracer was called after it had been let go"
+        );
     }
 
     fn take(&self) {

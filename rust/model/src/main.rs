@@ -9,6 +9,7 @@
 
 #![allow(clippy::duplicate_mod)] // The worlds.
 
+#[allow(clippy::precedence)] // The kernel's lints have no objection.
 #[path = "../../utrace/core/mod.rs"]
 pub(crate) mod core;
 pub(crate) mod engine;

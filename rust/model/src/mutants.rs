@@ -168,6 +168,17 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         finds: "deadlock",
     },
     Mutant {
+        name: "with_parked_only_release_of_any_stop",
+        switches: false,
+        edits: &[Edit {
+            file: "hold.rs",
+            from: "if !ask.is_held() || !guard.parked {",
+            to: "if !ask.is_held() {",
+        }],
+        model: "report_asked_for_during_a_stop_from_outside",
+        finds: "a thread that was not parked has been let go",
+    },
+    Mutant {
         name: "with_close_that_does_not_wake",
         switches: false,
         edits: &[Edit {

@@ -137,7 +137,10 @@ fn all(pattern: &str, tap: bool) -> ExitCode {
     });
     let (passed, failed) = counts.into_inner().unwrap();
     if !tap {
-        println!("{passed} passed, {failed} failed, {} skipped", known - total);
+        println!(
+            "{passed} passed, {failed} failed, {} skipped",
+            known - total
+        );
     }
     match failed {
         0 if passed > 0 => ExitCode::SUCCESS,

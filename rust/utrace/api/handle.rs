@@ -6,7 +6,6 @@ use super::{
     events::EventSet,
     shell::{
         implemented,
-        type_text,
         Shell, //
     },
     ticket::{
@@ -32,6 +31,7 @@ use crate::{
     sys::task, //
 };
 use core::{
+    any::TypeId,
     marker::PhantomData,
     ops::Deref, //
 };
@@ -163,7 +163,7 @@ impl EngineRef {
     }
 
     /// Changes the events that the engine wants: historic `utrace_set_events`. Never sleeps; not
-    /// from hard interrupts.
+    /// from interrupts, hard or soft.
     ///
     /// # Errors
     ///
@@ -200,7 +200,7 @@ pub struct AttachOptions {
 impl AttachOptions {
     fn what<T: Tracer>(self, tracer: &Arc<T>) -> Match {
         Match {
-            ops: self.match_ops.then(type_text::<T>),
+            ops: self.match_ops.then(TypeId::of::<T>),
             data: self.match_data.then(|| Arc::as_ptr(tracer) as usize),
         }
     }
@@ -273,7 +273,7 @@ impl<T: Tracer> Engine<T> {
     }
 
     /// Finds the first engine of `thread` that matches: historic `utrace_attach_task` without
-    /// `UTRACE_ATTACH_CREATE`. Never sleeps.
+    /// `UTRACE_ATTACH_CREATE`. Never sleeps; not from interrupts.
     ///
     /// # Errors
     ///

@@ -29,7 +29,10 @@ use crate::{
         report::Data, //
     }, //
 };
-use core::marker::PhantomData;
+use core::{
+    any::TypeId,
+    marker::PhantomData, //
+};
 use kernel::sync::{
     Arc,
     ArcBorrow, //
@@ -66,18 +69,14 @@ pub(super) const fn implemented<T: Tracer>() -> EventSet {
         .with(EventSet::REAP, T::HAS_REAP)
 }
 
-/// Stands for the type `T`.
-pub(super) fn type_text<T: Tracer>() -> usize {
-    <Shell<T> as Callbacks>::call as usize
-}
-
 impl<T: Tracer> Callbacks for Shell<T> {
     fn text(&self) -> usize {
-        type_text::<T>()
+        // Whatever the linker merges, it is code of the module that implements `T`.
+        <Self as Callbacks>::call as usize
     }
 
-    fn identity(&self) -> (usize, usize) {
-        (type_text::<T>(), Arc::as_ptr(&self.0) as usize)
+    fn identity(&self) -> (TypeId, usize) {
+        (TypeId::of::<T>(), Arc::as_ptr(&self.0) as usize)
     }
 
     fn call(&self, engine: &Arc<Engine>, ticket: Number, data: &mut Data<'_, '_>) -> Verdict {

@@ -25,7 +25,10 @@ use crate::{
         task, //
     }, //
 };
-use core::ptr::NonNull;
+use core::{
+    any::TypeId,
+    ptr::NonNull, //
+};
 use kernel::{
     prelude::*,
     sync::Arc, //
@@ -181,8 +184,8 @@ impl Callbacks for Shell {
         self.0.ops.text()
     }
 
-    fn identity(&self) -> (usize, usize) {
-        (self.0.ops.as_ptr() as usize, self.0.address())
+    fn identity(&self) -> (TypeId, usize) {
+        (TypeId::of::<Self>(), self.0.address())
     }
 
     fn call(&self, _engine: &Arc<Engine>, ticket: Number, data: &mut Data<'_, '_>) -> Verdict {

@@ -22,7 +22,6 @@ use crate::{
     engine::{
         attach,
         control,
-        global,
         object::Engine, //
     },
     sys::{
@@ -31,6 +30,7 @@ use crate::{
             einprogress,
             eopnotsupp, //
         },
+        module,
         task, //
     }, //
 };
@@ -65,8 +65,8 @@ impl Wanted {
         self.flags & flag as c_int != 0
     }
 
-    fn fits(&self, engine: &Engine, object: &CEngine) -> bool {
-        (!self.has(bindings::UTRACE_ATTACH_MATCH_OPS) || engine.identity.0 == self.ops as usize)
+    fn fits(&self, object: &CEngine) -> bool {
+        (!self.has(bindings::UTRACE_ATTACH_MATCH_OPS) || object.ops.as_ptr() == self.ops)
             && (!self.has(bindings::UTRACE_ATTACH_MATCH_DATA) || object.data() == self.data)
     }
 
@@ -76,7 +76,7 @@ impl Wanted {
             // Any engine at all, also of modules in Rust.
             return true;
         }
-        registry::look(engine, |object| self.fits(engine, object)).unwrap_or(false)
+        registry::look(engine, |object| self.fits(object)).unwrap_or(false)
     }
 
     /// A reference to the first engine that matches.
@@ -85,7 +85,7 @@ impl Wanted {
         attach::find(task, &|engine| {
             let object = registry::look(engine, |object| {
                 // Else its attach has not returned yet.
-                (object.is_linked() && self.fits(engine, object)).then(|| object.try_get())
+                (object.is_linked() && self.fits(object)).then(|| object.try_get())
             });
             let object = object.flatten().flatten();
             let fits = object.is_some();
@@ -98,7 +98,7 @@ impl Wanted {
     /// Attaches a new engine.
     fn create(&self, task: &Task, ops: Ops) -> Result<CRef> {
         let slot = registry::Slot::new()?;
-        let owner = global::get().owner_of.owner(ops.text());
+        let owner = module::owner_of(ops.text());
         let object = CEngine::make(ops, owner, self.data)?;
         slot.insert(&object);
         let shell = KBox::new(Shell(object.clone()), GFP_KERNEL)?;

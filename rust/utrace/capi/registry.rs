@@ -3,7 +3,10 @@
 //! All objects that C holds, by the module whose callbacks they call: what is left of a module that
 //! goes calls it no more.
 
-use super::object::CEngine;
+use super::{
+    callbacks::Shell,
+    object::CEngine, //
+};
 use crate::{
     engine::object::Engine,
     sys::{
@@ -16,7 +19,10 @@ use crate::{
         }, //
     }, //
 };
-use core::ptr::NonNull;
+use core::{
+    any::TypeId,
+    ptr::NonNull, //
+};
 use kernel::{
     prelude::*,
     rbtree::{
@@ -83,8 +89,11 @@ impl Slot {
 /// Looks at the object of an engine; none if the engine is not C's. No reference is taken, which
 /// might turn out to be the last one in a context that `release` cannot be called in.
 pub(super) fn look<R>(engine: &Engine, with: impl FnOnce(&CEngine) -> R) -> Option<R> {
-    // For an engine of C's, the second half of its identity is the object's address.
-    let key = Key(engine.owner.as_usize(), engine.identity.1);
+    let (kind, address) = engine.identity;
+    if kind != TypeId::of::<Shell>() {
+        return None;
+    }
+    let key = Key(engine.owner.as_usize(), address);
     let tree = REGISTRY.get().tree.lock();
     let entry = tree.get(&key)?;
     // SAFETY: By the type invariant; the lock is held.

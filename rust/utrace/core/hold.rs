@@ -42,6 +42,10 @@ impl Hold {
         }
     }
 
+    pub(crate) fn is_killed(&self) -> bool {
+        self.killed
+    }
+
     pub(crate) fn is_asked(&self) -> bool {
         self.asks != 0
     }

@@ -123,6 +123,12 @@ impl StopWord {
         Number(number(next(old).unwrap_or(old)))
     }
 
+    /// Whether the current stop is neither released nor parked yet.
+    #[inline]
+    pub(crate) fn is_prepared(&self) -> bool {
+        phase(self.0.load()) == PREPARED
+    }
+
     /// Ends the stop of the thread, whatever became of it. By the thread only.
     pub(crate) fn settle(&self) {
         self.update(|old| match phase(old) {

@@ -25,12 +25,16 @@ use crate::{
         hold,
         life::Detach, //
     },
-    sys::task::{
-        self,
-        smp_mb, //
+    sys::{
+        module,
+        task::{
+            self,
+            smp_mb, //
+        }, //
     },
     tracehook::syscall_bit, //
 };
+use core::any::TypeId;
 use kernel::{
     prelude::*,
     sync::{
@@ -44,7 +48,7 @@ use kernel::{
 #[derive(Clone, Copy)]
 pub(crate) struct Match {
     /// Compare the tracer's type with this.
-    pub(crate) ops: Option<usize>,
+    pub(crate) ops: Option<TypeId>,
     /// Compare the address of the tracer's value with this.
     pub(crate) data: Option<usize>,
 }
@@ -91,11 +95,11 @@ pub(crate) fn attach(
     }
     crate::testing::allocation()?;
     let state = global::get();
-    let owner = state.owner_of.owner(callbacks.text());
+    let owner = module::owner_of(callbacks.text());
     let identity = callbacks.identity();
     let mut callbacks = Some(callbacks);
-    let slot = Slot::new()?;
-    let (engine, created) = loop {
+    let mut slot = Some(Slot::new()?);
+    let engine = loop {
         let (utrace, created) = find_or_make(task)?;
         let engine = match callbacks.take() {
             Some(callbacks) => Engine::new(
@@ -109,8 +113,8 @@ pub(crate) fn attach(
             None => Err(EINVAL),
         };
         let engine = engine.inspect_err(|_| discard(&utrace, created))?;
-        match add(&utrace, &engine, exclusive) {
-            Ok(true) => break (engine, created),
+        match add(&utrace, &engine, exclusive, &mut slot) {
+            Ok(true) => break engine,
             // The structure was on its way out; make another.
             // SAFETY: Nobody but us knows the engine.
             Ok(false) => callbacks = unsafe { engine.payload.take() },
@@ -120,9 +124,14 @@ pub(crate) fn attach(
             }
         }
     };
-    state.register(slot, &engine);
-    settle_with_death(&engine, created)?;
     update_wants(&engine.utrace);
+    // Either the reap's pass, which begins after it is noted, has the engine in its list, or we
+    // see that it is noted.
+    smp_mb();
+    if engine.utrace.life.is_reaped() {
+        detach_and_wait(&engine);
+        return Err(ESRCH);
+    }
     Ok(engine)
 }
 
@@ -134,12 +143,41 @@ fn find_or_make(task: &Task) -> Result<(Arc<Utrace>, bool)> {
             return Ok((utrace.as_arc().into(), false));
         }
         let utrace = Utrace::new(task)?;
+        // Whoever finds it before its ends are settled waits for the lock.
+        let mut list = utrace.list.lock();
         match table.insert(utrace.clone()) {
-            Ok(()) => return Ok((utrace, true)),
-            Err(err) if err == EEXIST => {}
+            Ok(()) => {}
+            Err(err) if err == EEXIST => continue,
             Err(err) => return Err(err),
         }
+        let settled = settle(&utrace, &mut list);
+        drop(list);
+        settled?;
+        return Ok((utrace, true));
     }
+}
+
+/// Sorts out a new structure of a thread that is dying or dead, whose hooks may have passed before
+/// it was in the table. Each end is claimed by one party: the hook, or us.
+fn settle(utrace: &Arc<Utrace>, list: &mut List) -> Result {
+    // It is in the table: pairs with the barrier before the hooks' look-up, after the thread's
+    // state has changed.
+    smp_mb();
+    if !task::is_dead(&utrace.task) {
+        return Ok(());
+    }
+    if utrace.life.begin_death() {
+        hold::kill(&**utrace);
+        // Nobody is attached yet: a reap that came meanwhile has nobody to report to.
+        utrace.life.end_death();
+    }
+    if task::is_claimed(&utrace.task) {
+        // Whether the reap hook has passed nobody can say.
+        list.closed = true;
+        global::get().table.remove(utrace);
+        return Err(ESRCH);
+    }
+    Ok(())
 }
 
 /// Takes a structure out of the table again, if it is ours and nobody has attached meanwhile.
@@ -154,8 +192,14 @@ fn discard(utrace: &Arc<Utrace>, created: bool) {
     }
 }
 
-/// Puts the engine at the end of the list. `Ok(false)`: the structure is closed.
-fn add(utrace: &Utrace, engine: &Arc<Engine>, exclusive: Option<Which<'_>>) -> Result<bool> {
+/// Puts the engine into the register and at the end of the list, where the thread may find it,
+/// call it and clean it up at once. `Ok(false)`: the structure is closed.
+fn add(
+    utrace: &Utrace,
+    engine: &Arc<Engine>,
+    exclusive: Option<Which<'_>>,
+    slot: &mut Option<Slot>,
+) -> Result<bool> {
     let count = |list: &List| list.engines.as_ref().map_or(0, |engines| engines.0.len());
     loop {
         // Memory first, then the lock; again if the list has grown meanwhile.
@@ -177,40 +221,15 @@ fn add(utrace: &Utrace, engine: &Arc<Engine>, exclusive: Option<Which<'_>>) -> R
             let _ = all.0.push_within_capacity(engine.clone());
         }
         let _ = all.0.push_within_capacity(engine.clone());
+        if let Some(slot) = slot.take() {
+            global::get().register(slot, engine);
+        }
         let before = utrace.replace(&mut list, Some(all.into()));
         list.attached += 1;
         drop(list);
         drop(before);
         return Ok(true);
     }
-}
-
-/// Sorts out an attach to a thread that is dying or dead, whose hooks may have passed before the
-/// structure was in the table. Each end is claimed by one party: the hook, or us.
-fn settle_with_death(engine: &Arc<Engine>, created: bool) -> Result {
-    if !created {
-        return Ok(());
-    }
-    let utrace = &engine.utrace;
-    // The structure is in the table: pairs with the barrier in the hooks' look-up after the
-    // thread's state has changed.
-    smp_mb();
-    if !task::is_dead(&utrace.task) {
-        return Ok(());
-    }
-    if utrace.life.begin_death() {
-        hold::kill(&**utrace);
-        if utrace.life.end_death() {
-            super::report::reap(utrace);
-        }
-    }
-    if task::is_claimed(&utrace.task) {
-        // Whether the reap hook has passed nobody can say: nothing will be reported.
-        utrace.life.reap();
-        detach_and_wait(engine);
-        return Err(ESRCH);
-    }
-    Ok(())
 }
 
 /// Recomputes which events the thread's engines want, and whether its system calls come to us.
@@ -266,8 +285,11 @@ pub(crate) fn clean_up(engine: &Arc<Engine>) {
     // Its stops hold nobody any more.
     hold::close(&**utrace, &engine.stop);
     let _ = hold::release_ask(&**utrace, &engine.ask, None);
+    // A tracer that holds its own handle drops it now, and must not wait for us.
+    engine.set_caller(true);
     // SAFETY: The life of the engine told us to.
     drop(unsafe { engine.payload.take() });
+    engine.set_caller(false);
     let mut list = utrace.list.lock();
     list.attached -= 1;
     let last = list.attached == 0;

@@ -97,16 +97,31 @@ pub(crate) fn stop(engine: &Engine) -> Result<Asked> {
     }
     if !parked {
         utrace.add_pending(pending::of(Wish::Report));
-        if utrace.queue(Notify::Resume).is_err() {
+        let queued = queue(engine, Notify::Resume);
+        if queued.is_err() {
             let _ = hold::release_ask(&**utrace, &engine.ask, None);
-            return Err(ESRCH);
         }
+        queued?;
     }
     Ok(Asked { ticket, parked })
 }
 
+/// Has the thread make the reports that it owes before user mode.
+fn queue(engine: &Engine, notify: Notify) -> Result {
+    let utrace = &engine.utrace;
+    utrace.queue(notify)?;
+    // The last engine may have gone, and taken back what was queued, before this was.
+    if engine.life.is_detached() {
+        if utrace.is_closed() {
+            utrace.cancel_work();
+        }
+        return Err(ESRCH);
+    }
+    Ok(())
+}
+
 fn check_alive(engine: &Engine) -> Result {
-    if engine.life.is_detached() || task::is_dead(&engine.utrace.task) {
+    if engine.life.is_detached() || task::is_exiting(&engine.utrace.task) {
         return Err(ESRCH);
     }
     Ok(())
@@ -134,15 +149,17 @@ pub(crate) fn control(engine: &Arc<Engine>, action: Wish) -> Result {
         return Err(EINVAL);
     }
     let utrace = &engine.utrace;
+    // Before the release: a thread that goes on at the entry of a call looks for it.
     utrace.add_pending(pending::of(action));
     hold::release(&**utrace, &engine.stop, None)?;
     // A stop that was asked for and not reached stays asked for: this is how to get the thread
     // there.
     hold::release_parked_ask(&**utrace, &engine.ask)?;
-    utrace.queue(match action {
+    let notify = match action {
         Wish::Interrupt => Notify::Signal,
         _ => Notify::Resume,
-    })
+    };
+    queue(engine, notify)
 }
 
 fn detach(engine: &Arc<Engine>) -> Result {

@@ -53,9 +53,24 @@ fn current_utrace(event: Event) -> Option<User<Utrace>> {
     global::get().table.lookup_current(event.called_for())
 }
 
+/// A thread killed at the entry does not make the call: an engine that was not asked did not allow
+/// it.
+fn skip_for_kill(regs: &mut Regs<'_>) {
+    regs.set_result(EINTR.to_errno() as c_long);
+    regs.skip();
+}
+
+fn wants_entry(task: &Task) -> bool {
+    let utrace = global::get().table.lookup(task);
+    utrace.is_some_and(|utrace| utrace.wants() & Event::SyscallEntry.bit() != 0)
+}
+
 impl tracehook::Events for Events {
     fn syscall_enter(regs: &mut Regs<'_>) {
         let Some(utrace) = current_utrace(Event::SyscallEntry) else {
+            if task::fatal_signal_pending() && task::with_current(wants_entry) {
+                skip_for_kill(regs);
+            }
             return;
         };
         let mut resumed = false;
@@ -70,9 +85,7 @@ impl tracehook::Events for Events {
                 },
             );
             if outcome.killed || task::fatal_signal_pending() {
-                // A thread killed at the entry does not make the call.
-                regs.set_result(EINTR.to_errno() as c_long);
-                regs.skip();
+                skip_for_kill(regs);
                 return;
             }
             if outcome.stopped && utrace.take_pending() & pending::REPORT != 0 {
@@ -93,6 +106,10 @@ impl tracehook::Events for Events {
     }
 
     fn clone(child: &Task, flags: u64) {
+        if task::is_kernel(child) {
+            // An io worker: nobody can attach to it, and the thread has not asked for it.
+            return;
+        }
         if let Some(utrace) = current_utrace(Event::Clone) {
             report::pass(&utrace, Event::Clone, &mut Data::Clone { child, flags });
         }

@@ -13,11 +13,12 @@ use super::{
 };
 use crate::sys::{
     global::Global,
+    kthread,
     module::{
+        self,
         GoingNotifier,
         OnGoing,
-        Owner,
-        OwnerOf, //
+        Owner, //
     },
     rcu,
     table::Table,
@@ -74,7 +75,6 @@ pub(crate) struct State {
     register: SpinLock<RBTree<Key, Arc<Engine>>>,
     serial: Atomic<u64>,
     pub(crate) cancel: Cancel,
-    pub(crate) owner_of: OwnerOf,
 }
 
 static STATE: Global<State> = Global::new();
@@ -126,6 +126,7 @@ impl OnGoing for Going {
     /// By construction, not by discipline: whatever a module did with its handles, none of its
     /// engines is left, and none of its callbacks runs, when its code goes.
     fn going(owner: Owner) {
+        kthread::stop_all_of(owner);
         while let Some(engine) = get().first_of(owner) {
             attach::detach_and_wait(&engine);
         }
@@ -141,8 +142,9 @@ pub(crate) struct Running {
 pub(crate) fn start() -> Result<Running> {
     let cancel = Cancel::resolve()
         .inspect_err(|err| pr_err!("task_work_cancel: no such function ({:?})\n", err))?;
-    let owner_of = OwnerOf::resolve()
+    module::init()
         .inspect_err(|err| pr_err!("__module_text_address: no such function ({:?})\n", err))?;
+    kthread::init();
     let mut running = Running { going: None };
     crate::testing::step(2)?;
     STATE.set(Arc::pin_init(
@@ -151,7 +153,6 @@ pub(crate) fn start() -> Result<Running> {
             register <- new_spinlock!(RBTree::new()),
             serial: Atomic::new(1),
             cancel,
-            owner_of,
         }),
         GFP_KERNEL,
     )?);

@@ -23,6 +23,7 @@ use crate::{
         task, //
     }, //
 };
+use core::any::TypeId;
 use kernel::{
     prelude::*,
     sync::Arc, //
@@ -35,7 +36,7 @@ pub(crate) struct Engine {
     pub(crate) serial: u64,
     /// The module whose code `payload` calls.
     pub(crate) owner: Owner,
-    pub(crate) identity: (usize, usize),
+    pub(crate) identity: (TypeId, usize),
     pub(crate) life: EngineLife,
     /// The stop that a report makes.
     pub(crate) stop: StopWord,
@@ -55,7 +56,7 @@ impl Engine {
         utrace: Arc<Utrace>,
         serial: u64,
         owner: Owner,
-        identity: (usize, usize),
+        identity: (TypeId, usize),
         events: u32,
         payload: Payload,
     ) -> Result<Arc<Self>> {

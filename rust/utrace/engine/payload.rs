@@ -13,7 +13,10 @@ use crate::core::{
     },
     stop::Number, //
 };
-use core::cell::UnsafeCell;
+use core::{
+    any::TypeId,
+    cell::UnsafeCell, //
+};
 use kernel::{
     prelude::*,
     sync::Arc, //
@@ -41,7 +44,7 @@ pub(crate) trait Callbacks: Send + Sync {
     fn text(&self) -> usize;
 
     /// What `MATCH_OPS` and `MATCH_DATA` compare: the tracer's type, and its value's address.
-    fn identity(&self) -> (usize, usize);
+    fn identity(&self) -> (TypeId, usize);
 }
 
 /// The place of the tracer. Its code and type information may be gone once it has been taken.

@@ -111,6 +111,9 @@ pub(crate) fn pass(utrace: &Utrace, event: Event, data: &mut Data<'_, '_>) -> Ou
     let mut rest = view.engines();
     if event.stops_in_place() {
         flush_deferred(utrace, rest, &mut outcome);
+        if outcome.killed && event != Event::Exit {
+            return outcome;
+        }
     }
     // An exit is reported to everybody; of anything else a killed thread sees no more.
     let killable = event.stops_in_place() && event != Event::Exit;
@@ -118,7 +121,7 @@ pub(crate) fn pass(utrace: &Utrace, event: Event, data: &mut Data<'_, '_>) -> Ou
         one(engine, event, data, &mut outcome);
         rest = others;
         outcome.killed |= killable && !rest.is_empty() && task::fatal_signal_pending();
-        if outcome.killed {
+        if outcome.killed && event != Event::Exit {
             break;
         }
     }
@@ -143,7 +146,7 @@ fn one(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &mu
         && engine.events() & Event::Quiesce.bit() != 0
     {
         quiesce_before(engine, event, outcome);
-        if outcome.killed {
+        if outcome.killed && event != Event::Exit {
             return;
         }
     }
@@ -165,7 +168,7 @@ fn call(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &m
     if !engine.life.enter() {
         return;
     }
-    let deferred = engine.deferred.get();
+    let deferred = engine.deferred.get() && engine.stop.is_prepared();
     // A stop deferred by an earlier report keeps its ticket until it takes effect.
     let ticket = if deferred {
         Number::NONE
@@ -180,9 +183,10 @@ fn call(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &m
     window(Window::CallbackReturned, engine);
     outcome.syscall = outcome.syscall.merge(verdict.syscall);
     let stop = verdict.resume == Wish::Stop;
+    let park = stop && event.stops_in_place();
     if stop && event == Event::Clone {
         defer(engine);
-    } else if !deferred && !(stop && event.stops_in_place()) {
+    } else if !(deferred || park) {
         engine.stop.settle();
     }
     if !matches!(verdict.resume, Wish::Stop | Wish::Resume) {
@@ -190,7 +194,7 @@ fn call(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &m
     }
     leave(engine);
     window(Window::BeforePark, engine);
-    if stop && event.stops_in_place() {
+    if park {
         outcome.note(hold::park(&*engine.utrace, Some(&engine.stop)));
     }
     if let Data::SyscallEntry { aborted, .. } = data {
@@ -246,7 +250,9 @@ fn flush_deferred(utrace: &Utrace, engines: &[Arc<Engine>], outcome: &mut Outcom
 /// Work queued by reports and controls: the thread is about to enter user mode.
 pub(crate) fn before_user_mode(utrace: &Arc<Utrace>) {
     loop {
-        if task::with_current(task::is_exiting) || task::fatal_signal_pending() {
+        // Work is also done where a thread that has reported its exit is traced by somebody else.
+        let dying = task::fatal_signal_pending() || task::with_current(task::is_exiting);
+        if dying || utrace.is_killed() {
             return;
         }
         let owed = utrace.take_pending();

@@ -257,6 +257,15 @@ impl Utrace {
         self.signal_work.cancel(self, &self.task, cancel);
     }
 
+    pub(crate) fn is_killed(&self) -> bool {
+        self.hold.lock().is_killed()
+    }
+
+    /// Whether the last engine has gone.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.generation.load() == CLOSED
+    }
+
     pub(crate) fn is_asked(&self) -> bool {
         self.hold.lock().is_asked()
     }

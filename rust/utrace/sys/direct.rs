@@ -66,6 +66,9 @@ impl DirectHook {
         // SAFETY: `ops` is zeroed, so a filter can be set; it is heap memory and does not move.
         let err = unsafe { bindings::ftrace_set_filter_ip(ops.get(), addr, 0, 0) };
         to_result(err).map_err(HookError::Untraceable)?;
+        // Where kernel.ftrace_enabled can still be set to 0, it must not switch us off unnoticed.
+        // SAFETY: Nobody else knows the ops yet.
+        unsafe { (*ops.get()).flags |= bindings::FTRACE_OPS_FL_PERMANENT as c_ulong };
         // SAFETY: `ops` has its one function; the trampoline is good by our contract.
         let err = unsafe { bindings::register_ftrace_direct(ops.get(), trampoline) };
         if let Err(err) = to_result(err) {
@@ -93,7 +96,15 @@ impl Drop for DirectHook {
     /// No call enters the trampoline any more when this returns; some may still be in it.
     fn drop(&mut self) {
         // SAFETY: By the type invariant; frees the filter too.
-        unsafe { bindings::unregister_ftrace_direct(self.ops.get(), self.trampoline, true) };
+        let err =
+            unsafe { bindings::unregister_ftrace_direct(self.ops.get(), self.trampoline, true) };
+        if err != 0 {
+            // ftrace has given up after an error of its own: nothing can be taken back any more.
+            pr_err!(
+                "ftrace refuses to take a trampoline back ({}): it stays\n",
+                err
+            );
+        }
     }
 }
 

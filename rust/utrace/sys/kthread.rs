@@ -4,14 +4,24 @@
 //!
 //! C header: [`include/linux/kthread.h`](srctree/include/linux/kthread.h)
 
-use super::bindings;
+use super::{
+    bindings,
+    module::{
+        self,
+        Owner, //
+    }, //
+};
+use core::marker::PhantomData;
 use kernel::{
     error::{
         from_err_ptr,
         to_result, //
     },
     prelude::*,
-    sync::Arc, //
+    sync::{
+        Arc,
+        Completion, //
+    }, //
 };
 
 /// What a kernel thread does.
@@ -25,58 +35,111 @@ pub trait Body: Send + Sync + 'static {
     fn stop(&self);
 }
 
-/// A kernel thread of ours, of whatever body. Not generic, so that none of its code is compiled
-/// into the modules that use it.
-///
-/// # Invariants
-///
-/// The pointer is a kernel thread that has not been stopped.
-struct Raw(*mut bindings::task_struct);
+/// What keeps a started thread: stopped and dropped by whoever takes it from [`THREADS`].
+struct Started {
+    task: *mut bindings::task_struct,
+    owner: Owner,
+    body: KBox<dyn Stoppable>,
+}
 
-impl Raw {
-    /// # Safety
-    ///
-    /// `run` may be called with `data` until the thread is stopped.
-    #[inline(never)]
-    unsafe fn start(name: &CStr, run: fn(*mut c_void), data: *mut c_void) -> Result<Self> {
-        let arguments = KBox::new((run, data), GFP_KERNEL)?;
-        let raw = KBox::into_raw(arguments);
-        // SAFETY: `raw` becomes the thread's, which frees it.
-        let task = unsafe {
-            bindings::utrace_kthread_create(Some(thread), raw.cast(), name.as_char_ptr())
-        };
-        let task = from_err_ptr(task).inspect_err(|_| {
-            // SAFETY: There is no thread; the arguments are still ours.
-            drop(unsafe { KBox::from_raw(raw) });
-        })?;
-        // SAFETY: `task` is new, and waits to be woken.
-        unsafe { bindings::wake_up_process(task) };
-        // INVARIANT: Just made.
-        Ok(Raw(task))
+// SAFETY: A kernel thread can be stopped from any thread; bodies are `Send` and `Sync`.
+unsafe impl Send for Started {}
+
+impl Started {
+    /// Ends the thread, and waits for that.
+    fn stop(self) {
+        self.body.stop();
+        // SAFETY: The thread has not been stopped before, as `self` is used up.
+        unsafe { bindings::kthread_stop(self.task) };
     }
+}
 
-    #[inline(never)]
-    fn bind(&self, cpu: u32) -> Result {
-        // SAFETY: By the type invariant.
-        to_result(unsafe { bindings::utrace_bind_to_cpu(self.0, cpu) })
-    }
+/// A body of any type.
+trait Stoppable: Send + Sync {
+    fn stop(&self);
+}
 
-    #[inline(never)]
+struct Shared<B: Body>(Arc<B>);
+
+impl<B: Body> Stoppable for Shared<B> {
     fn stop(&self) {
-        // SAFETY: By the type invariant; called once, when the owner is dropped.
-        unsafe { bindings::kthread_stop(self.0) };
+        self.0.stop();
     }
+}
+
+kernel::sync::global_lock! {
+    // SAFETY: Initialised by `init`, before any module can start a thread.
+    unsafe(uninit) static THREADS: Mutex<KVec<Started>> = KVec::new();
+}
+
+/// Called once, by the module's init.
+pub(crate) fn init() {
+    // SAFETY: Called once.
+    unsafe { THREADS.init() };
+}
+
+fn take(which: impl Fn(&Started) -> bool) -> Option<Started> {
+    let mut threads = THREADS.lock();
+    let found = threads.iter().position(which)?;
+    threads.remove(found).ok()
+}
+
+/// Ends the threads that run code of a module which goes, whatever became of their handles.
+pub(crate) fn stop_all_of(owner: Owner) {
+    while let Some(started) = take(|started| started.owner == owner) {
+        started.stop();
+    }
+}
+
+/// Not generic, so that none of its code is compiled into the modules that use it.
+///
+/// # Safety
+///
+/// `run` must be callable once with `data`, in the new thread.
+#[inline(never)]
+unsafe fn start(
+    name: &CStr,
+    owner: Owner,
+    run: fn(*mut c_void),
+    data: *mut c_void,
+    body: KBox<dyn Stoppable>,
+) -> Result<*mut bindings::task_struct> {
+    let begun = KBox::pin_init(Completion::new(), GFP_KERNEL)?;
+    let mut arguments = Arguments {
+        run,
+        data,
+        begun: &begun,
+    };
+    let mut threads = THREADS.lock();
+    threads.reserve(1, GFP_KERNEL)?;
+    let argument = core::ptr::from_mut(&mut arguments).cast();
+    // SAFETY: The arguments stay until the thread has copied them.
+    let task =
+        unsafe { bindings::utrace_kthread_create(Some(thread), argument, name.as_char_ptr()) };
+    let task = from_err_ptr(task)?;
+    // SAFETY: `task` is new, and waits to be woken.
+    unsafe { bindings::wake_up_process(task) };
+    // A thread that is stopped before it has begun never begins.
+    begun.wait_for_completion();
+    // There is room for it.
+    let _ = threads.push_within_capacity(Started { task, owner, body });
+    Ok(task)
+}
+
+struct Arguments<'a> {
+    run: fn(*mut c_void),
+    data: *mut c_void,
+    begun: &'a Completion,
 }
 
 /// # Safety
 ///
-/// `data` must be what [`Raw::start`] made of its arguments.
-unsafe extern "C" fn thread(data: *mut c_void) -> c_int {
-    type Arguments = (fn(*mut c_void), *mut c_void);
-    // SAFETY: What `Raw::start` passed.
-    let arguments = unsafe { KBox::<Arguments>::from_raw(data.cast()) };
-    let (run, data) = *arguments;
-    drop(arguments);
+/// `argument` must be what [`start`] passed.
+unsafe extern "C" fn thread(argument: *mut c_void) -> c_int {
+    // SAFETY: `start` waits until we say that we have begun.
+    let arguments = unsafe { &*argument.cast::<Arguments<'_>>() };
+    let (run, data) = (arguments.run, arguments.data);
+    arguments.begun.complete_all();
     run(data);
     // A kernel thread that is to be stopped must not be gone when that happens.
     // SAFETY: No requirements.
@@ -84,14 +147,28 @@ unsafe extern "C" fn thread(data: *mut c_void) -> c_int {
     0
 }
 
-/// A running kernel thread. Dropping it stops it, and waits for its end.
-///
-/// # Invariants
-///
-/// `body` outlives the thread, which is stopped before it is dropped.
+#[inline(never)]
+fn bind(task: *mut bindings::task_struct, cpu: u32) -> Result {
+    // SAFETY: The thread stays until it is stopped.
+    to_result(unsafe { bindings::utrace_bind_to_cpu(task, cpu) })
+}
+
+#[inline(never)]
+fn stop(task: *mut bindings::task_struct) {
+    if task == kernel::task::Task::current_raw() {
+        // It cannot wait for itself; it is stopped when its module goes.
+        return;
+    }
+    if let Some(started) = take(|started| started.task == task) {
+        started.stop();
+    }
+}
+
+/// A running kernel thread. Dropping it stops it, and waits for its end; a handle that is dropped
+/// by the thread itself, or forgotten, leaves that to the end of its module.
 pub struct Kthread<B: Body> {
-    thread: Raw,
-    body: Arc<B>,
+    task: *mut bindings::task_struct,
+    _body: PhantomData<Arc<B>>,
 }
 
 // SAFETY: A kernel thread can be stopped from any thread.
@@ -106,10 +183,26 @@ impl<B: Body> Kthread<B> {
     ///
     /// `ENOMEM`, and `EINTR` when the caller is killed while the thread is made.
     pub fn start(name: &CStr, body: Arc<B>) -> Result<Self> {
-        let data = Arc::as_ptr(&body).cast_mut().cast::<c_void>();
-        // SAFETY: `data` is what `run` expects; `body` stays until the thread has been stopped.
-        let thread = unsafe { Raw::start(name, Self::run, data)? };
-        Ok(Kthread { thread, body })
+        let stoppable = KBox::new(Shared(body.clone()), GFP_KERNEL)?;
+        let data = Arc::into_raw(body);
+        // SAFETY: `run` takes over the reference that `data` is.
+        let task = unsafe {
+            start(
+                name,
+                module::owner_of(<Shared<B> as Stoppable>::stop as usize),
+                Self::run,
+                data.cast_mut().cast(),
+                stoppable,
+            )
+        };
+        let task = task.inspect_err(|_| {
+            // SAFETY: From `into_raw` above; no thread has taken it.
+            drop(unsafe { Arc::from_raw(data) });
+        })?;
+        Ok(Kthread {
+            task,
+            _body: PhantomData,
+        })
     }
 
     /// Keeps the thread on one CPU.
@@ -118,18 +211,17 @@ impl<B: Body> Kthread<B> {
     ///
     /// `EINVAL` when there is no such CPU, or it is not online.
     pub fn bind(&self, cpu: u32) -> Result {
-        self.thread.bind(cpu)
+        bind(self.task, cpu)
     }
 
     fn run(data: *mut c_void) {
-        // SAFETY: `data` is the body that `start` passed, kept until the thread has ended.
-        unsafe { &*data.cast::<B>() }.run();
+        // SAFETY: `start` leaked this reference for us.
+        unsafe { Arc::from_raw(data.cast::<B>().cast_const()) }.run();
     }
 }
 
 impl<B: Body> Drop for Kthread<B> {
     fn drop(&mut self) {
-        self.body.stop();
-        self.thread.stop();
+        stop(self.task);
     }
 }

@@ -9,7 +9,8 @@ use super::{
 use core::cell::UnsafeCell;
 use kernel::{
     error::to_result,
-    prelude::*, //
+    prelude::*,
+    sync::SetOnce, //
 };
 
 /// Names a loaded module, for comparison only. Code of the kernel image has the owner 0.
@@ -25,19 +26,23 @@ impl Owner {
     }
 }
 
-/// Finds the module that an address belongs to.
-#[derive(Clone, Copy)]
-pub(crate) struct OwnerOf(c_ulong);
+/// The address of `__module_text_address`, which is not exported.
+static MODULE_TEXT_ADDRESS: SetOnce<c_ulong> = SetOnce::new();
 
-impl OwnerOf {
-    pub(crate) fn resolve() -> Result<Self> {
-        Ok(OwnerOf(direct::resolve(c"__module_text_address")?))
-    }
+/// Finds what [`owner_of`] needs. Called once, by the module's init.
+pub(crate) fn init() -> Result {
+    MODULE_TEXT_ADDRESS.populate(direct::resolve(c"__module_text_address")?);
+    Ok(())
+}
 
-    pub(crate) fn owner(self, text: usize) -> Owner {
-        // SAFETY: The address is that of `__module_text_address`.
-        Owner(unsafe { bindings::utrace_module_of(self.0, text as c_ulong) } as usize)
-    }
+/// The module that the code at `text` belongs to.
+#[inline(never)]
+pub(crate) fn owner_of(text: usize) -> Owner {
+    let Some(address) = MODULE_TEXT_ADDRESS.as_ref() else {
+        return Owner(0);
+    };
+    // SAFETY: The address is that of `__module_text_address`.
+    Owner(unsafe { bindings::utrace_module_of(*address, text as c_ulong) } as usize)
 }
 
 /// Is told of every module that goes, after its own exit function and before its code is freed.

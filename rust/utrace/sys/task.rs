@@ -55,7 +55,7 @@ pub(crate) fn is_claimed(task: &Task) -> bool {
     const EXIT_DEAD: c_int = 0x10;
 
     // SAFETY: `task` is valid.
-    unsafe { bindings::utrace_task_exit_state(task.as_ptr()) & EXIT_DEAD != 0 }
+    unsafe { bindings::utrace_task_exit_state(task.as_ptr()) == EXIT_DEAD }
 }
 
 /// Whether the thread is past the point from where it runs no more work.

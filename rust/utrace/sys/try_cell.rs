@@ -10,6 +10,7 @@ use core::{
         DerefMut, //
     }, //
 };
+use kernel::types::NotThreadSafe;
 
 /// A lock that is only tried, and may be held while sleeping.
 ///
@@ -35,12 +36,12 @@ impl<T> TryCell<T> {
     /// Takes the value until the guard is dropped, unless somebody has it. A full barrier.
     #[inline]
     pub(crate) fn try_take(&self) -> Option<TryGuard<'_, T>> {
-        (!self.taken.swap(true)).then_some(TryGuard(self))
+        (!self.taken.swap(true)).then_some(TryGuard(self, NotThreadSafe))
     }
 }
 
 /// Has the value of a [`TryCell`]. Dropping it is a full barrier.
-pub(crate) struct TryGuard<'a, T>(&'a TryCell<T>);
+pub(crate) struct TryGuard<'a, T>(&'a TryCell<T>, NotThreadSafe);
 
 impl<T> Deref for TryGuard<'_, T> {
     type Target = T;

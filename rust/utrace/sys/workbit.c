@@ -76,10 +76,12 @@ bool utrace_tracepoint_enabled(struct tracepoint *tp)
  * of our own, whose registration function runs under that mutex, is how to get there.
  */
 static void (*under_mutex)(void);
+static bool ran;
 
 static int run_under_mutex(void)
 {
 	under_mutex();
+	ran = true;
 	return 0;
 }
 
@@ -95,16 +97,20 @@ static void no_probe(void *data, int unused)
 {
 }
 
-/* Only one caller at a time: module load and unload. */
+/*
+ * Only one caller at a time: module load and unload. The registration may fail after its function
+ * has run: what counts is that it has.
+ */
 int utrace_under_tracepoints_mutex(void (*fn)(void))
 {
 	int err;
 
 	under_mutex = fn;
+	ran = false;
 	err = register_trace_utrace_mutex_tp(no_probe, NULL);
 	if (!err)
 		unregister_trace_utrace_mutex_tp(no_probe, NULL);
-	return err;
+	return ran ? 0 : err;
 }
 
 /*

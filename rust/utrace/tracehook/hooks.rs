@@ -112,8 +112,8 @@ const EVENT_POINTS: [Point; 7] = [
 /// Fields are dropped in order: the bit is given back while its hooks are still there.
 pub(crate) struct Hooks<E: Events> {
     _kills: KillProbe,
-    _events: KVec<DirectHook>,
     _bit: SyscallBit<E>,
+    _events: KVec<DirectHook>,
     _bit_hooks: KVec<DirectHook>,
     _handler: PhantomData<fn(E)>,
 }
@@ -134,14 +134,15 @@ impl<E: Events> Hooks<E> {
             .inspect_err(|err| pr_err!("cannot take over the system call bit: {:?}\n", err))?;
         crate::testing::step(4)?;
         let events = install_all(&EVENT_POINTS, BIT_POINTS.len())?;
+        bit.sweep();
         crate::testing::step(5)?;
         let kills = KillProbe::register::<Killed<E>>()
             .inspect_err(|err| pr_err!("cannot probe signal_generate: {:?}\n", err))?;
         crate::testing::step(6)?;
         Ok(Hooks {
             _kills: kills,
-            _events: events,
             _bit: bit,
+            _events: events,
             _bit_hooks: bit_hooks,
             _handler: PhantomData,
         })
@@ -175,7 +176,7 @@ fn install(point: &Point, index: usize) -> Result<DirectHook> {
         }
         HookError::Taken => {
             pr_err!(
-                "hook point {}: another direct trampoline (BPF fentry, live patch or module) has it\n",
+                "hook point {}: another direct trampoline (BPF fentry, live patch or module) has it, or kernel.ftrace_enabled is 0\n",
                 point.function
             );
             EBUSY

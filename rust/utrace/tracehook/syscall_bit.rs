@@ -81,6 +81,12 @@ impl<E: Events> SyscallBit<E> {
         workbit::under_tracepoints_mutex::<Take<E>>()?;
         Ok(SyscallBit(PhantomData))
     }
+
+    /// Visits all threads once more when [`inherit`] is in place: a thread that was being made
+    /// while the bits were cleared may have copied its parent's.
+    pub(crate) fn sweep(&self) {
+        workbit::for_each_thread::<ClearUnwanted<E>>();
+    }
 }
 
 impl<E: Events> Drop for SyscallBit<E> {
@@ -112,7 +118,9 @@ struct Give;
 impl UnderMutex for Give {
     fn run() {
         let Some(facts) = FACTS.as_ref() else { return };
+        let guard = LOCK.lock();
         HELD.xchg(false, Full);
+        drop(guard);
         // SAFETY: The address is that of `syscall_unregfunc`, and its mutex is held.
         unsafe { workbit::call0(facts.unregfunc) };
     }
@@ -167,6 +175,9 @@ impl<E: Events> PerThread for ClearUnwanted<E> {
 /// the change can be seen by [`Events::wants_syscalls`]. Does not sleep.
 pub(crate) fn update<E: Events>(task: &Task) {
     let _guard = LOCK.lock();
+    if !HELD.load(Relaxed) {
+        return;
+    }
     if OTHERS.load(Relaxed) || E::wants_syscalls(task) {
         workbit::set(task);
     } else if workbit::is_set(task) {
@@ -177,7 +188,8 @@ pub(crate) fn update<E: Events>(task: &Task) {
 /// Makes the bit of a new thread, which was copied from its parent, its own.
 pub(crate) fn inherit<E: Events>(child: &Task) {
     smp_mb();
-    if workbit::is_set(child) != OTHERS.load(Relaxed) {
+    // The kernel copies the bit after the child can be found, and attached to.
+    if workbit::is_set(child) != OTHERS.load(Relaxed) || E::wants_syscalls(child) {
         update::<E>(child);
     }
 }

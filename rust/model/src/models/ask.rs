@@ -46,6 +46,10 @@ pub(crate) const MODELS: &[Model] = &[
         name: "duplicate_of_a_stop_from_outside",
         run: duplicate,
     },
+    Model {
+        name: "report_asked_for_during_a_stop_from_outside",
+        run: release_if_parked,
+    },
 ];
 
 struct Scene {
@@ -88,7 +92,10 @@ fn during_reported_stop() {
             assert!(ticket.is_ask());
             if parked {
                 scene.b_saw_parked.set();
-                assert!(!scene.in_user_mode.is_set(), "told parked, and the thread ran on");
+                assert!(
+                    !scene.in_user_mode.is_set(),
+                    "told parked, and the thread ran on"
+                );
             }
             scene.b_let_go.set();
             let found = hold::release_ask(thread, &scene.b.ask, Some(ticket));
@@ -98,9 +105,15 @@ fn during_reported_stop() {
             found
         });
         let parked = scene.utrace.park(Some(&scene.a));
-        assert!(scene.a_let_go.is_set(), "the thread ran on before A resumed it");
+        assert!(
+            scene.a_let_go.is_set(),
+            "the thread ran on before A resumed it"
+        );
         if scene.b_saw_parked.is_set() {
-            assert!(scene.b_let_go.is_set(), "told parked, and the thread ran on");
+            assert!(
+                scene.b_let_go.is_set(),
+                "told parked, and the thread ran on"
+            );
         }
         scene.utrace.before_user_mode();
         scene.in_user_mode.set();
@@ -133,8 +146,14 @@ fn two_from_outside() {
             hold::release_ask(&scene.utrace.thread, &scene.b.ask, Some(ticket_b)).unwrap()
         });
         let parked = scene.utrace.park(None);
-        assert!(scene.a_let_go.is_set(), "the thread ran on before A resumed it");
-        assert!(scene.b_let_go.is_set(), "the thread ran on before B resumed it");
+        assert!(
+            scene.a_let_go.is_set(),
+            "the thread ran on before A resumed it"
+        );
+        assert!(
+            scene.b_let_go.is_set(),
+            "the thread ran on before B resumed it"
+        );
         let found = [a.join(), b.join()];
         // Who comes last says whether the thread had been parked.
         let slept = found.contains(&Found::Parked);
@@ -158,8 +177,14 @@ fn resume_and_detach() {
             scene.utrace.detach(&scene.b);
         });
         scene.utrace.park(Some(&scene.a));
-        assert!(scene.a_let_go.is_set(), "the thread ran on before A resumed it");
-        assert!(scene.b_let_go.is_set(), "the thread ran on before B detached");
+        assert!(
+            scene.a_let_go.is_set(),
+            "the thread ran on before A resumed it"
+        );
+        assert!(
+            scene.b_let_go.is_set(),
+            "the thread ran on before B detached"
+        );
         assert_ne!(a.join(), Found::Nothing);
         b.join();
         assert!(!scene.utrace.thread.is_asked());
@@ -184,8 +209,38 @@ fn duplicate() {
             hold::release_ask(&scene.utrace.thread, &scene.a.ask, Some(second))
         });
         scene.utrace.park(None);
-        assert!(scene.a_let_go.is_set(), "the next stop ended before it was resumed");
+        assert!(
+            scene.a_let_go.is_set(),
+            "the next stop ended before it was resumed"
+        );
         assert_eq!(late.join(), Err(ReleaseError::Stale));
         assert!(a.join().is_ok());
+    });
+}
+
+/// A release that is only for a parked thread: it lets go a thread that it finds parked, and else
+/// leaves the stop as it is.
+fn release_if_parked() {
+    explore(Depth::All, || {
+        let scene = Scene::new();
+        hold::ask(&scene.utrace.thread, &scene.a.ask).unwrap();
+        let a = spawn(&scene, |scene| {
+            let thread = &scene.utrace.thread;
+            let found = hold::release_parked_ask(thread, &scene.a.ask).unwrap();
+            if found == Found::Nothing {
+                scene.a_let_go.set();
+                let found = hold::release_ask(thread, &scene.a.ask, None);
+                assert_ne!(found, Ok(Found::Nothing), "the stop was not left as it was");
+            }
+            found
+        });
+        let parked = scene.utrace.park(None);
+        let let_go = scene.a_let_go.is_set();
+        match a.join() {
+            Found::Nothing => assert!(let_go, "the thread ran on before A resumed it"),
+            Found::Parked => assert_eq!(parked, Parked::Released { slept: true }),
+            Found::Prepared => panic!("a thread that was not parked has been let go"),
+        }
+        assert!(!scene.utrace.thread.is_asked());
     });
 }

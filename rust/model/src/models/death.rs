@@ -18,9 +18,7 @@ use crate::explore::{
 };
 use loom::sync::{
     atomic::{
-        fence,
-        AtomicBool,
-        AtomicU32,
+        fence, AtomicBool, AtomicU32,
         Ordering::{
             AcqRel,
             Acquire,
@@ -48,7 +46,7 @@ pub(crate) const MODELS: &[Model] = &[
     },
     Model {
         name: "two_attach_to_a_dying_thread",
-        run: || attach(2, Depth::Preemptions(2)),
+        run: || attach(2, Depth::Preemptions(3)),
     },
 ];
 
@@ -259,43 +257,55 @@ impl Dying {
 
     /// `attach::attach`. Tells whether it succeeded.
     fn attach(&self, engine: usize) -> bool {
-        let (utrace, created) = loop {
-            let (utrace, created) = self.find_or_make();
+        let utrace = loop {
+            let Some(utrace) = self.find_or_make() else {
+                return false;
+            };
             let mut list = utrace.list.lock().unwrap();
             if !list.closed {
                 list.engines.push(engine);
                 list.attached += 1;
-                break (utrace, created);
+                break utrace;
             }
         };
-        self.settle_with_death(utrace, engine, created)
+        fence(SeqCst);
+        if utrace.life.is_reaped() {
+            self.detach(utrace, engine);
+            return false;
+        }
+        true
     }
 
-    fn find_or_make(&self) -> (&Utrace, bool) {
+    fn find_or_make(&self) -> Option<&Utrace> {
         loop {
             if let Some(utrace) = self.lookup() {
-                return (utrace, false);
+                return Some(utrace);
             }
             let index = self.used.fetch_add(1, Relaxed);
-            if self.table.compare_exchange(0, index + 1, AcqRel, Relaxed).is_ok() {
-                return (&self.made[index as usize], true);
+            let utrace = &self.made[index as usize];
+            let mut list = utrace.list.lock().unwrap();
+            if self
+                .table
+                .compare_exchange(0, index + 1, AcqRel, Relaxed)
+                .is_ok()
+            {
+                return self.settle(utrace, &mut list).then_some(utrace);
             }
         }
     }
 
-    fn settle_with_death(&self, utrace: &Utrace, engine: usize, created: bool) -> bool {
+    /// `attach::settle`. Tells whether the thread can be attached to.
+    fn settle(&self, utrace: &Utrace, list: &mut List) -> bool {
         fence(SeqCst);
         if !self.dead.load(Relaxed) {
             return true;
         }
-        if created && utrace.life.begin_death() && utrace.life.end_death() {
-            self.reap(utrace);
+        if utrace.life.begin_death() {
+            utrace.life.end_death();
         }
         if self.claimed.load(Relaxed) {
-            self.detach(utrace, engine);
-            if utrace.life.reap() {
-                self.reap(utrace);
-            }
+            list.closed = true;
+            self.table.store(0, Release);
             return false;
         }
         true
@@ -317,13 +327,15 @@ fn attach(attachers: usize, depth: Depth) {
         });
         scene.death_hook();
         parent.join();
-        for (engine, attacher) in attachers.into_iter().enumerate() {
-            let attached = attacher.join();
-            let engine = &scene.engines[engine];
+        let outcomes: Vec<bool> = attachers
+            .into_iter()
+            .map(|attacher| attacher.join())
+            .collect();
+        for (attached, engine) in outcomes.into_iter().zip(&scene.engines) {
             let reaps = engine.reaps.load(Relaxed);
             assert!(!attached || reaps == 1, "attached, and never reaped");
             assert!(reaps <= 1, "reaped twice");
-            assert!(engine.life.is_detached());
+            assert!(!attached || engine.life.is_detached());
         }
         assert!(scene.lookup().is_none(), "a structure stays in the table");
     });

@@ -104,7 +104,9 @@ fn by_three() {
         });
         scene.utrace.call(&scene.engine, Verdict::Detach);
         let outcomes = detachers.map(|detacher| detacher.join());
-        let ended = outcomes.iter().filter(|outcome| **outcome != Detach::Already);
+        let ended = outcomes
+            .iter()
+            .filter(|outcome| **outcome != Detach::Already);
         assert!(ended.count() <= 1, "two ended the attachment: {outcomes:?}");
         scene.assert_detached();
     });

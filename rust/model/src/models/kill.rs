@@ -181,10 +181,7 @@ fn exiting() {
         }
         scene.assert_gone();
         scene.stop.prepare();
-        assert_eq!(
-            hold::park(&scene.thread, Some(&scene.stop)),
-            Parked::Killed
-        );
+        assert_eq!(hold::park(&scene.thread, Some(&scene.stop)), Parked::Killed);
         scene.assert_gone();
     });
 }

@@ -141,7 +141,11 @@ fn stop_word() {
             for op in &ops {
                 let before = number;
                 let (next, reply) = expected(phase, &mut number, *op);
-                assert_eq!(apply(&word, before, *op), reply, "{op:?} of {ops:?}, {phase:?}");
+                assert_eq!(
+                    apply(&word, before, *op),
+                    reply,
+                    "{op:?} of {ops:?}, {phase:?}"
+                );
                 assert!(!Number::from_raw(number).is_ask());
                 phase = next;
             }
