@@ -312,7 +312,7 @@ TEST_F(capi, arguments_and_results_are_changed)
 
 static long do_fork(long *args)
 {
-	pid_t pid = raw_syscall(__NR_clone, SIGCHLD, 0, 0, 0, 0, 0);
+	pid_t pid = raw_syscall(__NR_clone, args[0], 0, 0, 0, 0, 0);
 
 	if (!pid)
 		_exit(raw_syscall(CALL, 0, 0, 0, 0, 0, 0) == getppid() ? 3 : 4);
@@ -329,7 +329,7 @@ TEST_F(capi, clone_follows_and_stops_the_child)
 
 	ASSERT_GE(engine, 0);
 	ASSERT_EQ(0, on(self->fd, engine, UT_CLONE, UT_RESUME, UT_F_FOLLOW | UT_F_STOP_CHILD, 1));
-	ASSERT_EQ(0, tracee_run(&self->tracee, do_fork, 0));
+	ASSERT_EQ(0, tracee_run(&self->tracee, do_fork, SIGCHLD));
 	ASSERT_EQ(0, ut_next_of(self->fd, &event, UT_CLONE, -1));
 	/* Without the signal, which is the child's exit_signal. */
 	EXPECT_EQ(0, event.args[0]);
@@ -360,6 +360,21 @@ static long do_exec(long *args)
 {
 	execl("/bin/true", "true", NULL);
 	return -errno;
+}
+
+TEST_F(capi, death_that_the_parent_is_not_told)
+{
+	int engine = uc_engine(self->fd, self->pid, UT_CLONE);
+	struct ut_event event;
+	long r;
+
+	ASSERT_GE(engine, 0);
+	ASSERT_EQ(0, on(self->fd, engine, UT_CLONE, UT_RESUME, UT_F_FOLLOW, 1));
+	ASSERT_EQ(0, tracee_run(&self->tracee, do_fork, 0));
+	ASSERT_EQ(0, ut_next_of(self->fd, &event, UT_DEATH, -1));
+	EXPECT_EQ(0, event.args[0]);
+	ASSERT_EQ(0, tracee_result(&self->tracee, &r));
+	EXPECT_TRUE(ended_with(r, 3));
 }
 
 TEST_F(capi, arguments_of_exec)
@@ -625,6 +640,29 @@ TEST_F(capi, exit_code_of_a_process)
 	ASSERT_EQ(0, ut_next_from(self->fd, &event, last, UT_EXIT, -1));
 	EXPECT_EQ(5 << 8, event.result);
 	EXPECT_EQ(7 << 8, event.args[0]);
+}
+
+/* Engines in Rust change it, too, and each sees what others did. */
+TEST_F(capi, exit_code_by_an_engine_in_rust)
+{
+	int rust = ut_open(), engine, last;
+	struct ut_event event;
+
+	ASSERT_GE(rust, 0);
+	engine = ut_attach(rust, self->pid, UT_EXIT);
+	ASSERT_GE(engine, 0);
+	last = uc_engine(self->fd, self->pid, UT_EXIT);
+	ASSERT_GE(last, 0);
+	ASSERT_EQ(0, ut_script(rust, (struct ut_script) {
+		.engine = engine, .event = UT_EXIT, .nr = -1, .action = UT_RESUME, .times = 1,
+		.flags = UT_F_RESULT, .result = 9 << 8,
+	}));
+	ASSERT_EQ(0, tracee_run(&self->tracee, do_exit_group, 5));
+	EXPECT_TRUE(ended_with(tracee_status(&self->tracee), 9));
+	ASSERT_EQ(0, ut_next_of(self->fd, &event, UT_EXIT, -1));
+	EXPECT_EQ(5 << 8, event.result);
+	EXPECT_EQ(9 << 8, event.args[0]);
+	close(rust);
 }
 
 static long do_exit_thread(long *args)
@@ -1119,6 +1157,52 @@ TEST_F(capi, ticket_resumed_by_an_interrupt)
 	}
 }
 
+static int in_irq(int fd, int engine, unsigned int what, __u64 *ticket)
+{
+	struct ut_op op = { .engine = engine, .value = what, .ticket = ticket ? *ticket : 0 };
+	int err = ut_ioctl(fd, UC_IRQ, &op);
+
+	if (ticket)
+		*ticket = op.ticket;
+	return err;
+}
+
+/* All that the header allows in any context. */
+TEST_F(capi, in_a_hard_interrupt)
+{
+	int engine = uc_engine(self->fd, self->pid, QUIESCE);
+	struct ut_event event;
+	__u64 ticket = 0;
+	long r;
+
+	ASSERT_GE(engine, 0);
+	ASSERT_EQ(0, tracee_run(&self->tracee, do_spin, 0));
+	ASSERT_EQ(0, wait_until(shared->count[0] > 0));
+	EXPECT_EQ(0, in_irq(self->fd, engine, UC_IRQ_GET_PUT, NULL));
+	EXPECT_EQ(-EINVAL, in_irq(self->fd, engine, 7, NULL));
+	EXPECT_EQ(-EOPNOTSUPP, in_irq(self->fd, engine, STEP, NULL));
+	for (unsigned int action = UT_INTERRUPT; action <= UT_REPORT; action++) {
+		ut_drain(self->fd, 0, -1, -1);
+		EXPECT_EQ(0, in_irq(self->fd, engine, action, NULL));
+		ASSERT_EQ(0, ut_next(self->fd, &event));
+		EXPECT_EQ(0, event.quiesce_for);
+	}
+	EXPECT_EQ(-EINPROGRESS, in_irq(self->fd, engine, UT_STOP, NULL));
+	ASSERT_EQ(0, wait_parked(self->pid));
+	EXPECT_EQ(0, in_irq(self->fd, engine, UT_STOP, NULL));
+	EXPECT_EQ(0, in_irq(self->fd, engine, UC_IRQ_STOP, &ticket));
+	EXPECT_NE(0, ticket);
+	EXPECT_EQ(0, in_irq(self->fd, engine, UC_IRQ_RESUME, &ticket));
+	EXPECT_EQ(-ESTALE, in_irq(self->fd, engine, UC_IRQ_RESUME, &ticket));
+	EXPECT_EQ(0, in_irq(self->fd, engine, UT_RESUME, NULL));
+	shared->flag[0] = 1;
+	ASSERT_EQ(0, tracee_result(&self->tracee, &r));
+	tracee_end(&self->tracee);
+	EXPECT_EQ(-ESRCH, in_irq(self->fd, engine, UT_RESUME, NULL));
+	EXPECT_EQ(-ESRCH, in_irq(self->fd, engine, UC_IRQ_STOP, &ticket));
+	EXPECT_EQ(-ESRCH, in_irq(self->fd, engine, UC_IRQ_RESUME, &ticket));
+}
+
 TEST_F(capi, ticket_of_a_clone_stays_until_it_is_reached)
 {
 	int engine = uc_engine(self->fd, self->pid, UT_CLONE | EXIT);
@@ -1128,7 +1212,7 @@ TEST_F(capi, ticket_of_a_clone_stays_until_it_is_reached)
 
 	ASSERT_GE(engine, 0);
 	ASSERT_EQ(0, on(self->fd, engine, UT_CLONE, UT_STOP, 0, 1));
-	ASSERT_EQ(0, tracee_run(&self->tracee, do_fork, 0));
+	ASSERT_EQ(0, tracee_run(&self->tracee, do_fork, SIGCHLD));
 	ASSERT_EQ(0, ut_next_of(self->fd, &event, UT_CLONE, -1));
 	ticket = event.ticket;
 	EXPECT_NE(0, ticket);

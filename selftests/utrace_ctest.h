@@ -60,5 +60,11 @@ struct uc_info {
 #define UC_PUT		_IOWR('u', 35, struct ut_op)	/* utrace_engine_put() */
 #define UC_DATA		_IOWR('u', 36, struct ut_op)	/* engine->data: that of engine @value */
 #define UC_LEAK		_IOWR('u', 37, struct ut_op)	/* nothing is undone when the file is closed */
+#define UC_IRQ		_IOWR('u', 38, struct ut_op)	/* in a hard interrupt: */
+
+/* In @value of UC_IRQ: an action for utrace_control(), or one of these. */
+#define UC_IRQ_STOP		100	/* utrace_stop_engine(), ticket in @ticket */
+#define UC_IRQ_RESUME		101	/* utrace_resume_ticket() with @ticket */
+#define UC_IRQ_GET_PUT		102
 
 #endif

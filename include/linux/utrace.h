@@ -31,6 +31,9 @@
  * utrace_engine_get      any            -
  * utrace_engine_put      any, as far as release() allows it; the last one calls that
  *
+ * Not there yet: signals, job control and stepping, whose numbers are refused with -EOPNOTSUPP, and
+ * utrace_prepare_examine() and utrace_finish_examine().
+ *
  * A module that was written for the old header needs
  *
  * * UTRACE_ENGINE_OPS_SIZE as first line of each struct utrace_engine_ops;

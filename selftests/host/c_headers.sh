@@ -41,14 +41,12 @@ echo 1..5
 result $? "the headers packages are there"
 
 "$tree/scripts/modules" --kernel "$version" >"$work/log" 2>&1
-mkdir -p "$work/utrace/include/linux" "$work/c"
-cp "$tree/include/linux/utrace.h" "$work/utrace/include/linux/"
-cp "$cache/build/$version/ship/Module.symvers" "$work/utrace/"
-cp "$tree"/samples/c/* "$work/c/"
+utrace=$cache/build/$version/ship
+cp -r "$tree/samples/c" "$work/c"
 cd "$work" || exit
 unset MAKEFLAGS MAKELEVEL MFLAGS
-in_root make -C "$headers/usr/src/linux-headers-$release" M="$work/c" UTRACE="$work/utrace" \
-	KBUILD_EXTRA_SYMBOLS="$work/utrace/Module.symvers" W=e modules >>"$work/log" 2>&1
+in_root make -C "$headers/usr/src/linux-headers-$release" M="$work/c" UTRACE="$utrace" \
+	KBUILD_EXTRA_SYMBOLS="$utrace/Module.symvers" W=e modules >>"$work/log" 2>&1
 result $? "modules in C build with them alone"
 sed 's/^/# /' "$work/log" | tail -n 15
 

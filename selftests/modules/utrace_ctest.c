@@ -4,6 +4,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/completion.h>
 #include <linux/hrtimer.h>
 #include <linux/kref.h>
 #include <linux/miscdevice.h>
@@ -39,6 +40,11 @@ struct slot {
 	bool dropped;
 	struct hrtimer timer;
 	u64 timer_ticket;
+	/* What the timer does for UC_IRQ, and what came of it. */
+	struct hrtimer irq;
+	struct ut_op irq_op;
+	struct completion irq_done;
+	int irq_result;
 };
 
 struct logged {
@@ -96,6 +102,28 @@ static enum hrtimer_restart timer_resumes(struct hrtimer *timer)
 	struct slot *slot = container_of(timer, struct slot, timer);
 
 	utrace_resume_ticket(slot->engine, slot->timer_ticket);
+	return HRTIMER_NORESTART;
+}
+
+static enum hrtimer_restart in_irq(struct hrtimer *timer)
+{
+	struct slot *slot = container_of(timer, struct slot, irq);
+	struct ut_op *op = &slot->irq_op;
+
+	if (!in_hardirq()) {
+		slot->irq_result = -EPROTO;
+	} else if (op->value == UC_IRQ_STOP) {
+		slot->irq_result = utrace_stop_engine(slot->engine, &op->ticket);
+	} else if (op->value == UC_IRQ_RESUME) {
+		slot->irq_result = utrace_resume_ticket(slot->engine, op->ticket);
+	} else if (op->value == UC_IRQ_GET_PUT) {
+		utrace_engine_get(slot->engine);
+		utrace_engine_put(slot->engine);
+		slot->irq_result = 0;
+	} else {
+		slot->irq_result = utrace_control(slot->task, slot->engine, op->value);
+	}
+	complete(&slot->irq_done);
 	return HRTIMER_NORESTART;
 }
 
@@ -404,6 +432,7 @@ static int do_attach(struct session *session, struct task_struct *task, struct p
 	slot->session = session;
 	slot->refs = 1;
 	hrtimer_setup(&slot->timer, timer_resumes, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
+	hrtimer_setup(&slot->irq, in_irq, CLOCK_MONOTONIC, HRTIMER_MODE_REL_HARD);
 	/* For the engine, if there will be one; release() gives it back. */
 	kref_get(&session->kref);
 	slot->engine = attach_as(request, task, pid, data);
@@ -616,6 +645,13 @@ static int operate(struct session *session, unsigned int cmd, struct ut_op *op)
 		slot->dropped = !--slot->refs;
 		utrace_engine_put(slot->engine);
 		return 0;
+	case UC_IRQ:
+		slot->irq_op = *op;
+		init_completion(&slot->irq_done);
+		hrtimer_start(&slot->irq, us_to_ktime(10), HRTIMER_MODE_REL_HARD);
+		wait_for_completion(&slot->irq_done);
+		op->ticket = slot->irq_op.ticket;
+		return slot->irq_result;
 	case UC_DATA:
 		slot->engine->data = slot_of(session, op->value);
 		return 0;

@@ -449,8 +449,13 @@ impl Tracer for Probe {
     fn exit(this: ArcBorrow<'_, Self>, report: &mut ExitReport<'_>) -> Action {
         let mut event = Event::new(EventSet::EXIT.bits());
         event.result = i64::from(report.code());
-        this.hit(report.engine(), Some(report.ticket()), event)
-            .action
+        let answer = this.hit(report.engine(), Some(report.ticket()), event);
+        if let Some(script) = answer.script {
+            if script.flags & F_RESULT != 0 {
+                report.set_code(script.result as i32);
+            }
+        }
+        answer.action
     }
 
     fn death(this: ArcBorrow<'_, Self>, report: &mut DeathReport<'_>) -> DeathAction {

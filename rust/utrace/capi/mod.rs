@@ -7,6 +7,10 @@
 //! * [`callbacks`]: how the callbacks of `struct utrace_engine_ops` are called, and what they return.
 //! * [`functions`]: the exported functions, whose types are checked against the header.
 //!
+//! What is to come gets its functions in [`functions`], by the macro below, and its callbacks, whose
+//! places in the structure are there already, in [`callbacks`]. `utrace_prepare_examine` and
+//! `utrace_finish_examine` find their engine as the others do, by `functions::engine_of`.
+//!
 //! This is an edge of the crate: what C promises in the header is believed here, and nowhere else.
 
 /// Defines a function of the C API, and checks its type against the header's declaration of it: a
