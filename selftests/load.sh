@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Loading and unloading: under load, in vain, and next to others who want the same functions. Unloads all modules of
-# utrace first, and leaves utrace and utrace_test loaded.
+# utrace first, and leaves utrace and its test modules loaded.
 # shellcheck disable=SC2086,SC2016,SC3037,SC2317,SC2009 # numbers and names without spaces; functions are called by name
 
 modules=${UTRACE_MODULES:-/lib/modules/utrace}
@@ -28,7 +28,7 @@ check() {
 }
 
 unload_all() {
-	for module in utrace_taken utrace_first utrace_resumer utrace_test utrace; do
+	for module in utrace_taken utrace_c_first utrace_c_count utrace_first utrace_resumer utrace_ctest utrace_test utrace; do
 		rmmod $module 2>/dev/null
 	done
 }
@@ -62,7 +62,7 @@ finish() {
 	echo >$tracing/set_ftrace_filter
 	unload_all
 	rm -rf "$work"
-	[ $begun ] && ins utrace && ins utrace_test
+	[ $begun ] && ins utrace && ins utrace_test && ins utrace_ctest
 }
 
 begun=''

@@ -34,13 +34,21 @@
 
 /* --- the device ---------------------------------------------------------------------------- */
 
+static inline int ut_open_device(const char *module)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/%s", module);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		fprintf(stderr, "# %s: %s (is %s.ko loaded?)\n", path, strerror(errno), module);
+	return fd;
+}
+
 static inline int ut_open(void)
 {
-	int fd = open("/dev/utrace_test", O_RDWR | O_CLOEXEC);
-
-	if (fd < 0)
-		fprintf(stderr, "# /dev/utrace_test: %s (is utrace_test.ko loaded?)\n", strerror(errno));
-	return fd;
+	return ut_open_device("utrace_test");
 }
 
 /* Each of these returns 0 or more, or a negative errno. */

@@ -38,7 +38,7 @@
 
 /* What else a callback does. */
 #define UT_F_ABORT		(1 << 0)	/* skip the call, with the result in @result */
-#define UT_F_RESULT		(1 << 1)	/* set the result (syscall exit) */
+#define UT_F_RESULT		(1 << 1)	/* set the result (syscall exit), or the code (exit) */
 #define UT_F_NR			(1 << 2)	/* set the number to @new_nr */
 #define UT_F_ARGS		(1 << 3)	/* set the arguments */
 #define UT_F_RESUME_TICKET	(1 << 4)	/* resume its own stop, before it returns */

@@ -15,6 +15,7 @@
 //! never parks.
 
 mod api;
+mod capi;
 mod core;
 mod engine;
 mod place;
@@ -52,9 +53,11 @@ module! {
     },
 }
 
-// Dropped in this order: no hook is entered any more, then no thread is inside, then the rest.
+// Dropped in this order: no hook is entered any more, what C has forgotten is let go, then no thread
+// is inside, then the rest.
 struct UtraceModule {
     _hooks: tracehook::Hooks<engine::Events>,
+    _c: capi::Running,
     _engines: engine::Running,
 }
 
@@ -63,8 +66,11 @@ impl kernel::Module for UtraceModule {
         sys::layout::check()?;
         testing::step(1)?;
         let engines = engine::start()?;
+        // After the engines: of a module that goes, they go first.
+        let c = capi::start()?;
         Ok(UtraceModule {
             _hooks: tracehook::Hooks::install()?,
+            _c: c,
             _engines: engines,
         })
     }

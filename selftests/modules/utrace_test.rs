@@ -493,6 +493,11 @@ impl Tracer for Probe {
         event.result = i64::from(report.code());
         let answer = this.hit(report.engine(), Some(report.ticket()), event);
         this.examine(&answer, &report.current());
+        if let Some(script) = answer.script {
+            if script.flags & F_RESULT != 0 {
+                report.set_code(script.result as i32);
+            }
+        }
         answer.action
     }
 

@@ -273,7 +273,15 @@ impl<T: Tracer> Engine<T> {
         exclusive: Option<Match>,
     ) -> Result<Self> {
         let shell = KBox::new(Shell(tracer), GFP_KERNEL)?;
-        let engine = attach::attach(thread, shell, events.bits(), exclusive)?;
+        let engine = match exclusive {
+            None => attach::attach(thread, shell, events.bits(), None)?,
+            Some(which) => attach::attach(
+                thread,
+                shell,
+                events.bits(),
+                Some(&|engine| which.fits(engine)),
+            )?,
+        };
         Ok(Engine {
             engine: EngineRef::new(engine),
             owned: true,
@@ -288,7 +296,9 @@ impl<T: Tracer> Engine<T> {
     ///
     /// `ENOENT`: there is none.
     pub fn find(thread: &Task, tracer: &Arc<T>, options: AttachOptions) -> Result<EngineRef> {
-        Ok(EngineRef::new(attach::find(thread, options.what(tracer))?))
+        let which = options.what(tracer);
+        let engine = attach::find(thread, &|engine| which.fits(engine))?;
+        Ok(EngineRef::new(engine))
     }
 
     /// Lets the engine live as long as its thread, or as the module that implements it.

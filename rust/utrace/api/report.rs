@@ -360,15 +360,28 @@ impl SignalReport<'_> {
 /// For [`Tracer::exit`](super::Tracer::exit).
 pub struct ExitReport<'a> {
     pub(super) common: Common<'a>,
+    pub(super) original: c_long,
     pub(super) code: &'a mut c_long,
 }
 stoppable!(ExitReport);
 present!(ExitReport, |_| At::Nowhere);
 
 impl ExitReport<'_> {
-    /// The exit code in the form of `wait(2)`: status in bits 8 to 15, signal in the low seven.
+    /// The exit code in the form of `wait(2)`: status in bits 8 to 15, signal in the low seven. As
+    /// engines called before may have changed it.
     pub fn code(&self) -> i32 {
         *self.code as i32
+    }
+
+    /// The exit code before any engine changed it.
+    pub fn original_code(&self) -> i32 {
+        self.original as i32
+    }
+
+    /// Changes the exit code. If the whole process exits and the thread is its leader, this is what
+    /// the parent sees, unless the process was killed by SIGKILL.
+    pub fn set_code(&mut self, code: i32) {
+        *self.code = code as c_long;
     }
 }
 

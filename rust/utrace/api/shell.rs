@@ -151,10 +151,16 @@ impl<T: Tracer> Callbacks for Shell<T> {
                 },
             )
             .into(),
-            Data::Exit { code } if T::HAS_EXIT => {
-                T::exit(this, &mut ExitReport { common, code }).into()
-            }
-            Data::Death { group_dead } if T::HAS_DEATH => {
+            Data::Exit { original, code } if T::HAS_EXIT => T::exit(
+                this,
+                &mut ExitReport {
+                    common,
+                    original: *original,
+                    code,
+                },
+            )
+            .into(),
+            Data::Death { group_dead, .. } if T::HAS_DEATH => {
                 let mut report = DeathReport {
                     common,
                     group_dead: *group_dead,

@@ -55,20 +55,25 @@ pub(crate) struct Match {
 }
 
 impl Match {
-    fn fits(&self, engine: &Engine) -> bool {
-        !engine.life.is_detached()
-            && self.ops.is_none_or(|ops| ops == engine.identity.0)
+    /// Whether it is this one.
+    pub(crate) fn fits(&self, engine: &Engine) -> bool {
+        self.ops.is_none_or(|ops| ops == engine.identity.0)
             && self.data.is_none_or(|data| data == engine.identity.1)
     }
 }
 
-fn find_in(list: &List, which: Match) -> Option<Arc<Engine>> {
-    let engines = list.engines.as_ref()?;
-    engines.0.iter().find(|engine| which.fits(engine)).cloned()
+/// Says of an attached engine whether it is meant. Called with a spinlock held.
+pub(crate) type Which<'a> = &'a dyn Fn(&Engine) -> bool;
+
+fn find_in(list: &List, which: Which<'_>) -> Option<Arc<Engine>> {
+    let mut engines = list.engines.as_ref()?.0.iter();
+    engines
+        .find(|engine| !engine.life.is_detached() && which(engine))
+        .cloned()
 }
 
 /// The first engine of `task` that matches. `ENOENT` when there is none.
-pub(crate) fn find(task: &Task, which: Match) -> Result<Arc<Engine>> {
+pub(crate) fn find(task: &Task, which: Which<'_>) -> Result<Arc<Engine>> {
     let utrace = global::get().table.lookup(task).ok_or(ENOENT)?;
     let list = utrace.list.lock();
     find_in(&list, which).ok_or(ENOENT)
@@ -81,7 +86,7 @@ pub(crate) fn attach(
     task: &Task,
     callbacks: KBox<dyn Callbacks>,
     events: u32,
-    exclusive: Option<Match>,
+    exclusive: Option<Which<'_>>,
 ) -> Result<Arc<Engine>> {
     if events & !event::ALL != 0 {
         return Err(EINVAL);
@@ -193,7 +198,7 @@ fn discard(utrace: &Arc<Utrace>, created: bool) {
 fn add(
     utrace: &Utrace,
     engine: &Arc<Engine>,
-    exclusive: Option<Match>,
+    exclusive: Option<Which<'_>>,
     slot: &mut Option<Slot>,
 ) -> Result<bool> {
     let count = |list: &List| list.engines.as_ref().map_or(0, |engines| engines.0.len());

@@ -144,11 +144,17 @@ impl tracehook::Events for Events {
         let Some(utrace) = task::with_current(|current| global::get().table.lookup(current)) else {
             return;
         };
-        if *code & 0x7f == SIGKILL || task::current_dies_for_exec() {
+        let original = *code;
+        let killed = original & 0x7f == SIGKILL;
+        if killed || task::current_dies_for_exec() {
             // The signal itself is no longer pending, but nothing may hold up the thread.
             hold::kill(&*utrace);
         }
-        report::pass(&utrace, Event::Exit, &mut Data::Exit { code });
+        report::pass(&utrace, Event::Exit, &mut Data::Exit { original, code });
+        // Whoever exits after us tells a killed process by its code: that stays.
+        if *code != original && !killed {
+            task::set_group_exit_code(*code as c_int);
+        }
         // It stops nowhere any more.
         hold::kill(&*utrace);
     }
@@ -163,7 +169,12 @@ impl tracehook::Events for Events {
             return;
         }
         let group_dead = task::with_current(task::is_group_dead);
-        report::pass(&utrace, Event::Death, &mut Data::Death { group_dead });
+        let signal = task::with_current(task::death_signal);
+        report::pass(
+            &utrace,
+            Event::Death,
+            &mut Data::Death { group_dead, signal },
+        );
         if utrace.life.end_death() {
             report::reap(&utrace);
         }

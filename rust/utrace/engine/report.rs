@@ -68,9 +68,17 @@ pub(crate) enum Data<'a, 'r> {
         disposition: &'a mut Disposition,
     },
     /// The thread begins to exit.
-    Exit { code: &'a mut c_long },
+    Exit {
+        /// The code before any engine changed it.
+        original: c_long,
+        code: &'a mut c_long,
+    },
     /// The thread is dead.
-    Death { group_dead: bool },
+    Death {
+        group_dead: bool,
+        /// What the parent was sent; see [`task::death_signal`].
+        signal: c_int,
+    },
     /// The thread is let go.
     Reap { task: &'a Task },
 }

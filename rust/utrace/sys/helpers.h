@@ -6,6 +6,7 @@
 #ifndef UTRACE_HELPERS_H
 #define UTRACE_HELPERS_H
 
+#include <linux/binfmts.h>
 #include <linux/ftrace.h>
 #include <linux/module.h>
 #include <linux/rhashtable-types.h>
@@ -55,6 +56,9 @@ bool utrace_task_is_exiting(struct task_struct *task);
 bool utrace_current_exec_kill(void);
 bool utrace_is_group_exiting(struct task_struct *task);
 bool utrace_is_group_dead(struct task_struct *task);
+int utrace_death_signal(struct task_struct *task);
+void utrace_set_group_exit_code(int code);
+const struct linux_binfmt *utrace_current_binfmt(void);
 struct task_struct *utrace_task_by_pid(int nr);
 void utrace_task_work_init(struct callback_head *work, task_work_func_t func);
 int utrace_task_work_resume(struct task_struct *task, struct callback_head *work);
@@ -191,6 +195,9 @@ int utrace_table_insert(struct rhashtable *table, struct utrace_entry *entry);
 void utrace_table_remove(struct rhashtable *table, struct utrace_entry *entry);
 struct utrace_entry *utrace_table_get(struct rhashtable *table, struct task_struct *task);
 struct utrace_entry *utrace_table_get_current(struct rhashtable *table, u32 filter);
+
+/* ../capi/capi.c */
+void utrace_warn_answer(const void *callback, u32 answer);
 
 /* kthread.c */
 struct task_struct *utrace_kthread_create(int (*fn)(void *), void *data, const char *name);

@@ -18,6 +18,9 @@ use kernel::{
 pub(crate) struct Owner(usize);
 
 impl Owner {
+    /// The owner of what is no module's.
+    pub(crate) const NOBODY: Owner = Owner(0);
+
     pub(crate) fn as_usize(self) -> usize {
         self.0
     }

@@ -48,7 +48,8 @@ impl<'a> Regs<'a> {
         }
     }
 
-    fn as_ptr(&self) -> *mut bindings::pt_regs {
+    /// For callbacks in C, which are given the registers themselves.
+    pub(crate) fn as_ptr(&self) -> *mut bindings::pt_regs {
         self.regs.as_ptr()
     }
 

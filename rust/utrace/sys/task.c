@@ -3,6 +3,7 @@
  * Facts about threads, and work queued to them.
  */
 #include <linux/module.h>
+#include <linux/mm_types.h>
 #include <linux/pid.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -38,6 +39,32 @@ bool utrace_is_group_exiting(struct task_struct *task)
 bool utrace_is_group_dead(struct task_struct *task)
 {
 	return atomic_read(&task->signal->live) == 0;
+}
+
+/* For a thread that is dead, by itself. The historic DEATH_REAP is -1, DEATH_DELAYED_GROUP_LEADER -2. */
+int utrace_death_signal(struct task_struct *task)
+{
+	if (READ_ONCE(task->exit_state) != EXIT_ZOMBIE)
+		return -1;
+	if (!thread_group_leader(task))
+		return -1;
+	return thread_group_empty(task) ? task->exit_signal : -2;
+}
+
+/* What the parent sees of a process that exits as a whole is this, not the code of a thread. */
+void utrace_set_group_exit_code(int code)
+{
+	struct signal_struct *sig = current->signal;
+
+	spin_lock_irq(&current->sighand->siglock);
+	if (thread_group_leader(current) && (sig->flags & SIGNAL_GROUP_EXIT))
+		sig->group_exit_code = code;
+	spin_unlock_irq(&current->sighand->siglock);
+}
+
+const struct linux_binfmt *utrace_current_binfmt(void)
+{
+	return current->mm->binfmt;
 }
 
 struct task_struct *utrace_task_by_pid(int nr)

@@ -143,3 +143,22 @@ pub(crate) fn smp_mb() {
     // SAFETY: No requirements.
     unsafe { bindings::utrace_smp_mb() }
 }
+
+/// What the parent of the current thread, which is dead, was sent: a signal, or 0; -1 if the thread
+/// has been let go of already, -2 if its process has other threads.
+pub(crate) fn death_signal(task: &Task) -> c_int {
+    // SAFETY: `task` is valid.
+    unsafe { bindings::utrace_death_signal(task.as_ptr()) }
+}
+
+/// Changes the exit code of the process if it exits as a whole and the current thread is its leader.
+pub(crate) fn set_group_exit_code(code: c_int) {
+    // SAFETY: Called in `do_exit`, before the thread gives anything up.
+    unsafe { bindings::utrace_set_group_exit_code(code) }
+}
+
+/// What loaded the program of the current thread.
+pub(crate) fn current_binfmt() -> *const bindings::linux_binfmt {
+    // SAFETY: Called for a thread that has loaded a program, and so has memory.
+    unsafe { bindings::utrace_current_binfmt() }
+}

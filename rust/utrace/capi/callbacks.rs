@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Calls the callbacks of `struct utrace_engine_ops`, and understands what they return.
+
+use super::object::CRef;
+use crate::{
+    core::{
+        action::{
+            Syscall, //
+            Wish,
+        },
+        event::Event,
+        stop::Number, //
+    },
+    engine::{
+        object::Engine,
+        payload::{
+            Callbacks,
+            Verdict, //
+        },
+        report::Data, //
+    },
+    sys::{
+        bindings,
+        task, //
+    }, //
+};
+use core::{
+    any::TypeId,
+    ptr::NonNull, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// The numbers of the header are those of the core.
+macro_rules! same {
+    ($($number:path = $value:expr;)*) => {
+        const _: () = { $(assert!($number as u32 == $value);)* };
+    };
+}
+same! {
+    bindings::utrace_events__UTRACE_EVENT_QUIESCE = Event::Quiesce as u32;
+    bindings::utrace_events__UTRACE_EVENT_REAP = Event::Reap as u32;
+    bindings::utrace_events__UTRACE_EVENT_CLONE = Event::Clone as u32;
+    bindings::utrace_events__UTRACE_EVENT_EXEC = Event::Exec as u32;
+    bindings::utrace_events__UTRACE_EVENT_EXIT = Event::Exit as u32;
+    bindings::utrace_events__UTRACE_EVENT_DEATH = Event::Death as u32;
+    bindings::utrace_events__UTRACE_EVENT_SYSCALL_ENTRY = Event::SyscallEntry as u32;
+    bindings::utrace_events__UTRACE_EVENT_SYSCALL_EXIT = Event::SyscallExit as u32;
+    bindings::utrace_resume_action_UTRACE_STOP = Wish::Stop as u32;
+    bindings::utrace_resume_action_UTRACE_INTERRUPT = Wish::Interrupt as u32;
+    bindings::utrace_resume_action_UTRACE_REPORT = Wish::Report as u32;
+    bindings::utrace_resume_action_UTRACE_RESUME = Wish::Resume as u32;
+    bindings::utrace_resume_action_UTRACE_DETACH = Wish::Detach as u32;
+}
+
+const RESUME: u32 = Wish::Resume as u32;
+const ABORT: u32 = bindings::utrace_syscall_action_UTRACE_SYSCALL_ABORT;
+
+/// The action of this number.
+pub(super) fn wish(number: u32) -> Option<Wish> {
+    [
+        Wish::Stop,
+        Wish::Interrupt,
+        Wish::Report,
+        Wish::Resume,
+        Wish::Detach,
+    ]
+    .into_iter()
+    .find(|wish| *wish as u32 == number)
+}
+
+/// What a callback's result means.
+fn plain(answer: u32) -> Option<Verdict> {
+    Some(Verdict {
+        resume: wish(answer)?,
+        syscall: Syscall::Run,
+    })
+}
+
+/// The same for report_syscall_entry(). What the argument held may be given back.
+fn syscall_entry(answer: u32) -> Option<Verdict> {
+    let answer = answer & !bindings::UTRACE_SYSCALL_RESUMED;
+    Some(Verdict {
+        resume: wish(answer & !ABORT)?,
+        syscall: match answer & ABORT {
+            0 => Syscall::Run,
+            _ => Syscall::Abort,
+        },
+    })
+}
+
+/// The same for report_death(), which cannot stop, nor ask for a report.
+fn death(answer: u32) -> Option<Verdict> {
+    match wish(answer)? {
+        Wish::Detach => plain(answer),
+        _ => Some(Verdict::RESUME),
+    }
+}
+
+/// The callbacks of an engine.
+///
+/// # Invariants
+///
+/// If there is any callback, the structure is valid as long as the module is whose code that is: by
+/// the header. Else it is not looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Ops {
+    ops: NonNull<bindings::utrace_engine_ops>,
+    /// The address of some callback, or 0.
+    text: usize,
+}
+
+impl Ops {
+    /// Checks what C has given for new engines. `EINVAL` for nothing, and for a size that is not known.
+    ///
+    /// # Safety
+    ///
+    /// `ops` is null, or valid until its module goes.
+    pub(super) unsafe fn new(ops: *const bindings::utrace_engine_ops) -> Result<Self> {
+        let ops = NonNull::new(ops.cast_mut()).ok_or(EINVAL)?;
+        // SAFETY: By the contract. The size comes first in every form of the structure.
+        if unsafe { (*ops.as_ptr()).size } != size_of::<bindings::utrace_engine_ops>() {
+            return Err(EINVAL);
+        }
+        // SAFETY: By the contract, and the size is that of this form.
+        let o = unsafe { ops.as_ref() };
+        let text = [
+            o.report_quiesce.map(|f| f as usize),
+            o.report_clone.map(|f| f as usize),
+            o.report_exec.map(|f| f as usize),
+            o.report_syscall_entry.map(|f| f as usize),
+            o.report_syscall_exit.map(|f| f as usize),
+            o.report_exit.map(|f| f as usize),
+            o.report_death.map(|f| f as usize),
+            o.report_reap.map(|f| f as usize),
+            o.release.map(|f| f as usize),
+        ];
+        let text = text.into_iter().flatten().next().unwrap_or(0);
+        // INVARIANT: By the contract.
+        Ok(Ops { ops, text })
+    }
+
+    pub(super) fn as_ptr(&self) -> *const bindings::utrace_engine_ops {
+        self.ops.as_ptr()
+    }
+
+    pub(super) fn text(&self) -> usize {
+        self.text
+    }
+
+    fn get(&self) -> Option<&bindings::utrace_engine_ops> {
+        if self.text == 0 {
+            return None;
+        }
+        // SAFETY: By the type invariant. Called only for an attached engine, or to release one,
+        // both of which is before the module goes.
+        Some(unsafe { self.ops.as_ref() })
+    }
+
+    /// Calls `release`, if there is one.
+    pub(super) fn release(&self, data: *mut c_void) {
+        if let Some(release) = self.get().and_then(|ops| ops.release) {
+            // SAFETY: It takes what the owner has put into `data`.
+            unsafe { release(data) };
+        }
+    }
+}
+
+/// What an attachment holds: a reference to C's object.
+pub(super) struct Shell(pub(super) CRef);
+
+impl Drop for Shell {
+    /// The attachment has ended, and no callback runs.
+    fn drop(&mut self) {
+        self.0.show_detached();
+    }
+}
+
+impl Callbacks for Shell {
+    fn text(&self) -> usize {
+        self.0.ops.text()
+    }
+
+    fn identity(&self) -> (TypeId, usize) {
+        (TypeId::of::<Self>(), self.0.address())
+    }
+
+    fn call(&self, _engine: &Arc<Engine>, ticket: Number, data: &mut Data<'_, '_>) -> Verdict {
+        let Some(ops) = self.0.ops.get() else {
+            return Verdict::RESUME;
+        };
+        let ticket = match data {
+            Data::Death { .. } | Data::Reap { .. } => Number::NONE,
+            _ => ticket,
+        };
+        self.0.set_ticket(ticket.raw());
+        let verdict = self.dispatch(ops, data);
+        self.0.set_ticket(0);
+        verdict
+    }
+}
+
+/// Calls a callback, if there is one, and decodes its answer.
+macro_rules! call {
+    ($decode:path, $callback:expr, $($argument:expr),*) => {
+        match $callback {
+            Some(callback) => {
+                // SAFETY: The callback takes these arguments by the header, and they are valid until
+                // it returns: the engine by our reference to it, registers and threads by the report.
+                let answer = unsafe { callback($($argument),*) };
+                $decode(answer).unwrap_or_else(|| {
+                    // SAFETY: It only looks the symbol up.
+                    unsafe { bindings::utrace_warn_answer(callback as *const c_void, answer) };
+                    Verdict::RESUME
+                })
+            }
+            None => Verdict::RESUME,
+        }
+    };
+}
+
+impl Shell {
+    #[inline(always)]
+    fn dispatch(&self, ops: &bindings::utrace_engine_ops, data: &mut Data<'_, '_>) -> Verdict {
+        let engine = self.0.as_ptr();
+        match data {
+            Data::Quiesce { event } => {
+                let event = event.map_or(0, |event| event.bit() as c_ulong);
+                call!(plain, ops.report_quiesce, RESUME, engine, event)
+            }
+            Data::SyscallEntry {
+                regs,
+                aborted,
+                resumed,
+            } => {
+                let mut action = RESUME;
+                if *aborted {
+                    action |= ABORT;
+                }
+                if *resumed {
+                    action |= bindings::UTRACE_SYSCALL_RESUMED;
+                }
+                call!(
+                    syscall_entry,
+                    ops.report_syscall_entry,
+                    action,
+                    engine,
+                    regs.as_ptr()
+                )
+            }
+            Data::SyscallExit { regs } => {
+                call!(
+                    plain,
+                    ops.report_syscall_exit,
+                    RESUME,
+                    engine,
+                    regs.as_ptr()
+                )
+            }
+            Data::Clone { child, flags } => {
+                let flags = *flags as c_ulong;
+                call!(
+                    plain,
+                    ops.report_clone,
+                    RESUME,
+                    engine,
+                    flags,
+                    child.as_ptr()
+                )
+            }
+            Data::Exec { regs } => {
+                let format = task::current_binfmt();
+                let none = core::ptr::null();
+                call!(
+                    plain,
+                    ops.report_exec,
+                    RESUME,
+                    engine,
+                    format,
+                    none,
+                    regs.as_ptr()
+                )
+            }
+            Data::Exit { original, code } => {
+                let code: *mut c_long = *code;
+                call!(plain, ops.report_exit, RESUME, engine, *original, code)
+            }
+            // Not to be asked for yet.
+            Data::Signal { .. } => Verdict::RESUME,
+            Data::Death { group_dead, signal } => {
+                call!(death, ops.report_death, engine, *group_dead, *signal)
+            }
+            Data::Reap { task } => {
+                if let Some(reap) = ops.report_reap {
+                    // SAFETY: As in `call`.
+                    unsafe { reap(engine, task.as_ptr()) };
+                }
+                Verdict::RESUME
+            }
+        }
+    }
+}

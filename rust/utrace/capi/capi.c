@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Exports of the C API, which is written in Rust, and what it needs of C.
+ */
+#include <linux/export.h>
+#include <linux/printk.h>
+#include <linux/utrace.h>
+
+#include "helpers.h"
+
+/* %ps names the callback, and its module. */
+void utrace_warn_answer(const void *callback, u32 answer)
+{
+	pr_warn_once("utrace: %ps returned %#x, which means nothing there; taken as UTRACE_RESUME\n",
+		     callback, answer);
+}
+
+EXPORT_SYMBOL_GPL(utrace_attach_task);
+EXPORT_SYMBOL_GPL(utrace_set_events);
+EXPORT_SYMBOL_GPL(utrace_control);
+EXPORT_SYMBOL_GPL(utrace_barrier);
+EXPORT_SYMBOL_GPL(utrace_stop_ticket);
+EXPORT_SYMBOL_GPL(utrace_stop_engine);
+EXPORT_SYMBOL_GPL(utrace_resume_ticket);
+EXPORT_SYMBOL_GPL(utrace_engine_get);
+EXPORT_SYMBOL_GPL(utrace_engine_put);
