@@ -52,8 +52,10 @@ module! {
     },
 }
 
-// Dropped in this order: no hook is entered any more, then no thread is inside, then the rest.
+// Dropped in this order: nobody looks at the engines any more, then no hook is entered, then no
+// thread is inside, then the rest.
 struct UtraceModule {
+    _files: Pin<KBox<engine::show::Files>>,
     _hooks: tracehook::Hooks<engine::Events>,
     _engines: engine::Running,
 }
@@ -63,8 +65,10 @@ impl kernel::Module for UtraceModule {
         sys::layout::check()?;
         testing::step(1)?;
         let engines = engine::start()?;
+        let hooks = tracehook::Hooks::install()?;
         Ok(UtraceModule {
-            _hooks: tracehook::Hooks::install()?,
+            _files: engine::show::Files::new()?,
+            _hooks: hooks,
             _engines: engines,
         })
     }

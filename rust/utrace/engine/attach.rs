@@ -25,9 +25,15 @@ use crate::{
         hold,
         life::Detach, //
     },
-    sys::task::{
-        self,
-        smp_mb, //
+    sys::{
+        task::{
+            self,
+            smp_mb, //
+        },
+        trace::{
+            self,
+            Counter, //
+        }, //
     },
     tracehook::syscall_bit, //
 };
@@ -116,6 +122,8 @@ pub(crate) fn attach(
         }
     };
     state.register(slot, &engine);
+    Counter::Attaches.add();
+    trace::attach(task, engine.serial, engine.events());
     settle_with_death(&engine, created)?;
     update_wants(&engine.utrace);
     Ok(engine)
@@ -283,6 +291,8 @@ pub(crate) fn clean_up(engine: &Arc<Engine>) {
         utrace.cancel_work();
     }
     global::get().unregister(engine);
+    Counter::Detaches.add();
+    trace::detach(&utrace.task, engine.serial);
     if engine.life.cleaned() {
         notify_waiters(utrace);
     }

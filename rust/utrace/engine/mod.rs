@@ -10,6 +10,7 @@
 //! * [`control`]: what engines are asked for from outside.
 //! * [`report`]: the passes over the engines of a thread.
 //! * [`events`]: what each hook reports.
+//! * [`show`]: what can be seen of all this in debugfs.
 
 pub(crate) mod attach;
 pub(crate) mod control;
@@ -18,6 +19,7 @@ pub(crate) mod global;
 pub(crate) mod object;
 pub(crate) mod payload;
 pub(crate) mod report;
+pub(crate) mod show;
 pub(crate) mod thread;
 
 pub(crate) use events::Events;

@@ -28,7 +28,11 @@ use crate::{
     sys::{
         syscall::Regs,
         task,
-        task_work::Notify, //
+        task_work::Notify,
+        trace::{
+            self,
+            Counter, //
+        }, //
     },
     testing::{
         window,
@@ -88,7 +92,10 @@ impl Outcome {
     fn note(&mut self, parked: Parked) {
         match parked {
             Parked::Released { slept } => self.stopped |= slept,
-            Parked::Killed => self.killed = true,
+            Parked::Killed => {
+                Counter::Kills.add();
+                self.killed = true;
+            }
         }
     }
 }
@@ -169,6 +176,13 @@ fn call(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &m
     // SAFETY: The callback was entered above, and is left below.
     let verdict = unsafe { engine.payload.call(engine, ticket, data) };
     engine.set_caller(false);
+    trace::report(
+        &engine.utrace.task,
+        engine.serial,
+        event.number(),
+        ticket.raw(),
+        verdict.resume as u32,
+    );
     window(Window::CallbackReturned, engine);
     outcome.syscall = outcome.syscall.merge(verdict.syscall);
     let stop = verdict.resume == Wish::Stop;
@@ -183,11 +197,20 @@ fn call(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &m
     leave(engine);
     window(Window::BeforePark, engine);
     if stop && event.stops_in_place() {
-        outcome.note(hold::park(&*engine.utrace, Some(&engine.stop)));
+        outcome.note(stop_for(&engine.utrace, engine, event));
     }
     if let Data::SyscallEntry { aborted, .. } = data {
         *aborted = outcome.syscall == Syscall::Abort;
     }
+}
+
+/// Stops the thread until the engine's stop is released.
+#[inline(never)]
+fn stop_for(utrace: &Utrace, engine: &Engine, event: Event) -> Parked {
+    Counter::Stops.add();
+    let ticket = engine.stop.peek().1;
+    trace::stop(&utrace.task, engine.serial, event.number(), ticket.raw());
+    hold::park(utrace, Some(&engine.stop))
 }
 
 /// Does what a callback wants besides stopping and running.
@@ -230,7 +253,7 @@ fn flush_deferred(utrace: &Utrace, engines: &[Arc<Engine>], outcome: &mut Outcom
     for engine in engines {
         if engine.deferred.get() {
             engine.deferred.set(false);
-            outcome.note(hold::park(utrace, Some(&engine.stop)));
+            outcome.note(stop_for(utrace, engine, Event::Clone));
         }
     }
 }

@@ -1,3 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* The input of bindgen. */
 #include "helpers.h"
+#include "trace.h"
