@@ -56,6 +56,10 @@ selftests: ## build and install (in the cache) the kselftests
 test: ## run all tests: on the host, and in virtual machines with each supported kernel
 	$(Q)K="$(K)" T="$(T)" scripts/test
 
+.PHONY: test-debug
+test-debug: ## run the tests in a virtual machine whose kernel checks locking, RCU, memory and objects
+	$(Q)K="$(or $(K:%=%-debug),debug)" T="$(T)" scripts/test
+
 .PHONY: model
 model: ## explore the interleavings of the core with loom
 	$(Q)scripts/model

@@ -176,13 +176,13 @@ fn call(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &m
     // SAFETY: The callback was entered above, and is left below.
     let verdict = unsafe { engine.payload.call(engine, ticket, data) };
     engine.set_caller(false);
-    trace::report(
-        &engine.utrace.task,
-        engine.serial,
-        event.number(),
-        ticket.raw(),
-        verdict.resume as u32,
-    );
+    if trace::report_is_on() {
+        let called = match data {
+            Data::Quiesce { .. } => Event::Quiesce,
+            _ => event,
+        };
+        trace_report(engine, called, verdict.resume);
+    }
     window(Window::CallbackReturned, engine);
     outcome.syscall = outcome.syscall.merge(verdict.syscall);
     let stop = verdict.resume == Wish::Stop;
@@ -202,6 +202,21 @@ fn call(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &m
     if let Data::SyscallEntry { aborted, .. } = data {
         *aborted = outcome.syscall == Syscall::Abort;
     }
+}
+
+/// For the tracepoint. What it needs is looked up here, so that a call that nobody traces does not
+/// keep it.
+#[cold]
+#[inline(never)]
+fn trace_report(engine: &Engine, event: Event, wish: Wish) {
+    let ticket = engine.stop.peek().1;
+    trace::report(
+        &engine.utrace.task,
+        engine.serial,
+        event.number(),
+        ticket.raw(),
+        wish as u32,
+    );
 }
 
 /// Stops the thread until the engine's stop is released.

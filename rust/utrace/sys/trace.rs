@@ -13,20 +13,25 @@ use kernel::{
 };
 
 /// The kernel crate's `declare_trace!` looks for tracepoints in that crate's bindings.
+macro_rules! is_on {
+    ($point:ident) => {
+        // SAFETY: The key of a tracepoint is a real one.
+        unsafe {
+            kernel::jump_label::static_branch_unlikely!(
+                bindings::$point,
+                bindings::tracepoint,
+                key
+            )
+        }
+    };
+}
+
 macro_rules! trace_points {
     ($($(#[$doc:meta])* fn $name:ident($($arg:ident: $ty:ty),*) => $point:ident, $hit:ident;)*) => {$(
         $(#[$doc])*
         #[inline(always)]
         pub(crate) fn $name(task: &Task, $($arg: $ty),*) {
-            // SAFETY: The key of a tracepoint is a real one.
-            let on = unsafe {
-                kernel::jump_label::static_branch_unlikely!(
-                    bindings::$point,
-                    bindings::tracepoint,
-                    key
-                )
-            };
-            if on {
+            if is_on!($point) {
                 // SAFETY: `task` is valid.
                 unsafe { bindings::$hit(task.as_ptr(), $($arg),*) };
             }
@@ -46,6 +51,12 @@ trace_points! {
     fn resume(engine: u64, ticket: u64, found: u32) => __tracepoint_resume, utrace_trace_resume;
     /// `utrace:detach`: the attachment has ended.
     fn detach(engine: u64) => __tracepoint_detach, utrace_trace_detach;
+}
+
+/// Whether somebody listens to [`report`]: a no-op in the event's path.
+#[inline(always)]
+pub(crate) fn report_is_on() -> bool {
+    is_on!(__tracepoint_report)
 }
 
 /// The event of a stop that is asked for from outside.
