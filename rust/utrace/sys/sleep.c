@@ -31,7 +31,7 @@ void utrace_unlock_irqrestore(raw_spinlock_t *lock, unsigned long flags)
 
 void utrace_set_parked_state(void)
 {
-	set_current_state(UTRACE_PARKED);
+	set_special_state(UTRACE_PARKED);
 }
 
 void utrace_set_running_state(void)
