@@ -145,7 +145,9 @@ impl State {
         const AT_ONCE: usize = 32;
 
         let mut some = KVec::with_capacity(AT_ONCE, GFP_KERNEL)?;
-        let from = last.map_or(Key(0, 0), |Place(Key(owner, serial))| Key(owner, serial + 1));
+        let from = last.map_or(Key(0, 0), |Place(Key(owner, serial))| {
+            Key(owner, serial + 1)
+        });
         let mut register = self.register.lock();
         let mut cursor = register.cursor_lower_bound_mut(&from);
         while let Some(here) = cursor {

@@ -107,7 +107,12 @@ fn line(f: &mut fmt::Formatter<'_>, listed: &Listed) -> fmt::Result {
         Phase::Closed => "closed",
     };
     write!(f, "tid={} tgid={}", task.pid(), task.tgid())?;
-    write!(f, " engine={} owner={}", engine.serial, listed.owner.as_str())?;
+    write!(
+        f,
+        " engine={} owner={}",
+        engine.serial,
+        listed.owner.as_str()
+    )?;
     f.write_str(" events=")?;
     event_names(f, engine.events())?;
     write!(f, " callback={}", u32::from(engine.life.is_in_callback()))?;

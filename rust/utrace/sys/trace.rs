@@ -17,11 +17,7 @@ macro_rules! is_on {
     ($point:ident) => {
         // SAFETY: The key of a tracepoint is a real one.
         unsafe {
-            kernel::jump_label::static_branch_unlikely!(
-                bindings::$point,
-                bindings::tracepoint,
-                key
-            )
+            kernel::jump_label::static_branch_unlikely!(bindings::$point, bindings::tracepoint, key)
         }
     };
 }
