@@ -14,6 +14,13 @@
 //! before the callback begins, and resuming it before the thread has parked means that the thread
 //! never parks.
 
+// rustdoc does not heed, for examples, what the kernel's build passes to it.
+#![cfg_attr(
+    doctest,
+    no_std,
+    feature(arbitrary_self_types, asm_goto, generic_arg_infer, used_with_arg)
+)]
+
 mod api;
 mod core;
 mod engine;
