@@ -2,6 +2,8 @@
 /*
  * What can be seen from outside: the files engines and counters in debugfs, the tracepoints.
  */
+#include <linux/perf_event.h>
+
 #include "ut.h"
 #include "kselftest_harness.h"
 
@@ -369,6 +371,35 @@ TEST_F(introspect, tracepoints)
 	ASSERT_EQ(0, ut_op(self->fd, UT_DROP, engine, 0));
 	ASSERT_EQ(1, trace_has(tid, "detach", NULL, line));
 	EXPECT_EQ(serial, field(line, " engine="));
+}
+
+/* As perf and bpftrace get at them. */
+TEST_F(introspect, tracepoints_for_perf)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_TRACEPOINT, .size = sizeof(attr), .sample_period = 1,
+	};
+	FILE *file = fopen(TRACEFS "events/utrace/report/id", "r");
+	unsigned long long count = 0;
+	unsigned int id;
+	int engine, perf;
+	long r;
+
+	ASSERT_NE(NULL, file);
+	ASSERT_EQ(1, fscanf(file, "%u", &id));
+	fclose(file);
+	attr.config = id;
+	perf = syscall(__NR_perf_event_open, &attr, self->tracee.pid, -1, -1, 0);
+	ASSERT_GE(perf, 0) TH_LOG("%s", strerror(errno));
+	engine = ut_attach(self->fd, self->tracee.pid, UT_SYSCALL_ENTRY);
+	ASSERT_GE(engine, 0);
+	ASSERT_EQ(0, tracee_call(&self->tracee));
+	ASSERT_EQ(0, tracee_result(&self->tracee, &r));
+	/* The call, and the write of its result. */
+	ASSERT_EQ(sizeof(count), read(perf, &count, sizeof(count)));
+	EXPECT_GE(count, 2);
+	EXPECT_LE(count, 4);
+	close(perf);
 }
 
 TEST_F(introspect, tracepoints_off_say_nothing)

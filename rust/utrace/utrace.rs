@@ -25,6 +25,8 @@ mod api;
 mod core;
 mod engine;
 mod place;
+#[cfg(CONFIG_KUNIT = "y")]
+mod suites;
 mod sys;
 #[cfg(not(utrace_test))]
 mod testing;

@@ -188,7 +188,7 @@ fn call(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &m
     let stop = verdict.resume == Wish::Stop;
     if stop && event == Event::Clone {
         defer(engine);
-    } else if !deferred && !(stop && event.stops_in_place()) {
+    } else if !(deferred || stop && event.stops_in_place()) {
         engine.stop.settle();
     }
     if !matches!(verdict.resume, Wish::Stop | Wish::Resume) {
