@@ -9,7 +9,7 @@ trap 'rmmod utrace_doctests 2>/dev/null; rm -rf "$work"' EXIT
 
 echo 'TAP version 13'
 if [ ! -e "$modules/utrace_doctests.ko" ] || [ "$(id -u)" != 0 ]; then
-	echo '1..0 # SKIP needs root, and the modules of a test build in $UTRACE_MODULES'
+	echo "1..0 # SKIP needs root, and the modules of a test build in \$UTRACE_MODULES"
 	exit 4
 fi
 [ -d /sys/module/utrace ] || insmod "$modules/utrace.ko" || exit 1

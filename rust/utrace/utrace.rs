@@ -13,6 +13,15 @@
 //! A resume is never lost and never misapplied: the stop that a callback makes has its [`Ticket`]
 //! before the callback begins, and resuming it before the thread has parked means that the thread
 //! never parks.
+//!
+//! # Looking at it
+//!
+//! `/sys/kernel/debug/utrace/engines` has a line for each attached engine: thread and process,
+//! [serial number](EngineRef::serial), owner, [events](EventSet), whether a callback runs, phase
+//! and [number](Ticket::number) of its stop, the stop that is asked for from outside, and for how
+//! many milliseconds it has held the thread. `counters` beside it says how often things have
+//! happened. The tracepoints `utrace:attach`, `report`, `stop`, `resume` and `detach` are there for
+//! perf, ftrace and bpftrace.
 
 // rustdoc does not heed, for examples, what the kernel's build passes to it.
 #![cfg_attr(
