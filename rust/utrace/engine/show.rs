@@ -39,6 +39,7 @@ use crate::{
     },
     sys::trace::{
         millis_since,
+        tgid,
         Counter, //
     }, //
 };
@@ -106,7 +107,7 @@ fn line(f: &mut fmt::Formatter<'_>, listed: &Listed) -> fmt::Result {
         Phase::Released => "released",
         Phase::Closed => "closed",
     };
-    write!(f, "tid={} tgid={}", task.pid(), task.tgid())?;
+    write!(f, "tid={} tgid={}", task.pid(), tgid(task))?;
     write!(
         f,
         " engine={} owner={}",

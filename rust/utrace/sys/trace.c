@@ -68,6 +68,11 @@ unsigned int utrace_msecs_since(unsigned long since)
 	return passed > 0 ? jiffies_to_msecs(passed) : 0;
 }
 
+pid_t utrace_tgid(struct task_struct *task)
+{
+	return task->tgid;
+}
+
 /* The caller keeps @mod. */
 void utrace_module_name(const struct module *mod, char *name, unsigned long size)
 {

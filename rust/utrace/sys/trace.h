@@ -51,6 +51,7 @@ u64 utrace_counted(enum utrace_counter which);
 
 unsigned long utrace_jiffies(void);
 unsigned int utrace_msecs_since(unsigned long since);
+pid_t utrace_tgid(struct task_struct *task);
 void utrace_module_name(const struct module *mod, char *name, unsigned long size);
 
 #endif

@@ -9,7 +9,10 @@
 use super::bindings;
 use kernel::{
     prelude::*,
-    task::Task, //
+    task::{
+        Pid,
+        Task, //
+    }, //
 };
 
 /// The kernel crate's `declare_trace!` looks for tracepoints in that crate's bindings.
@@ -161,4 +164,11 @@ pub(crate) fn now() -> u64 {
 pub(crate) fn millis_since(then: u64) -> u32 {
     // SAFETY: No requirements.
     unsafe { bindings::utrace_msecs_since(then as c_ulong) }
+}
+
+/// The thread's process, as the initial pid namespace numbers it. The kernel crate has that on some
+/// of the supported kernels only.
+pub(crate) fn tgid(task: &Task) -> Pid {
+    // SAFETY: `task` is valid.
+    unsafe { bindings::utrace_tgid(task.as_ptr()) }
 }
