@@ -5,11 +5,13 @@
 # KDIR=DIR   a kernel tree prepared for Rust modules, used with the machine's own tools instead of the build root
 # M=DIR      with "module": where its Kbuild is
 # T=PATTERN  with "test": tests whose names match
+# PRIVATE=1  with "doc": private items too
 # V=1        show commands
 
 K ?=
 KDIR ?=
 T ?=
+PRIVATE ?=
 V ?=
 CLIPPY ?=
 
@@ -56,6 +58,10 @@ selftests: ## build and install (in the cache) the kselftests
 test: ## run all tests: on the host, and in virtual machines with each supported kernel
 	$(Q)K="$(K)" T="$(T)" scripts/test
 
+.PHONY: test-debug
+test-debug: ## run the tests in a virtual machine whose kernel checks locking, RCU, memory and objects
+	$(Q)K="$(or $(K:%=%-debug),debug)" T="$(T)" scripts/test
+
 .PHONY: model
 model: ## explore the interleavings of the core with loom
 	$(Q)scripts/model
@@ -71,6 +77,10 @@ shell: modules ## a shell in a virtual machine, all modules loaded
 .PHONY: check
 check: ## formatting, lints and static checks
 	$(Q)scripts/check
+
+.PHONY: doc
+doc: ## build the documentation of the API; PRIVATE=1 for that of the internals
+	$(Q)scripts/doc $(if $(PRIVATE),private)
 
 .PHONY: install
 install: ## build for the running kernel (or KDIR's) and install

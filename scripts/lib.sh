@@ -71,9 +71,21 @@ stamped() { [[ -e $1 && $(<"$1") == "$2" ]]; }
 kernel_lines() { grep -v -E '^(#|[[:space:]]*$)' "$tree/scripts/kernels"; }
 kernel_versions() { kernel_lines | awk '{ print $1 }'; }
 
-# kernel_version [K]: the full name of the kernel K, of the default one without K.
+# kernel_version [K]: the full name of the kernel K, of the default one without K. The debug kernel of K is K-debug;
+# debug alone is that of the default one.
 kernel_version() {
 	local want=${1-} version
+	case $want in
+	debug)
+		echo "$(kernel_version)-debug"
+		return
+		;;
+	*-debug)
+		version=$(kernel_version "${want%-debug}") || exit
+		echo "$version-debug"
+		return
+		;;
+	esac
 	for version in $(kernel_versions); do
 		case $want in
 		'' | "$version" | "${version%%+*}" | "$version-amd64")
@@ -83,6 +95,14 @@ kernel_version() {
 		esac
 	done
 	die "no kernel '$want'; known (scripts/kernels): $(kernel_versions | tr '\n' ' ')"
+}
+
+# kernel_folder VERSION: where the kernel of that full name is: tree and vmlinuz.
+kernel_folder() {
+	case $1 in
+	*-debug) echo "$cache/debug/${1%-debug}" ;;
+	*) echo "$cache/kernel/$1" ;;
+	esac
 }
 
 kernel_package() { kernel_lines | awk -v version="$1" '$1 == version { print $2 }'; }

@@ -47,6 +47,8 @@ static void expect_stands(struct __test_metadata *_metadata, FIXTURE_DATA(outsid
 {
 	long count = shared->count[0], r;
 
+	/* Woken by what released only a part, it looks, and sleeps on. */
+	EXPECT_EQ(0, wait_parked(self->tracee.pid));
 	EXPECT_EQ(-ETIME, tracee_result_within(&self->tracee, &r, 20));
 	EXPECT_EQ('t', thread_state(self->tracee.pid));
 	EXPECT_EQ(count, shared->count[0]);

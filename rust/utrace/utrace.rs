@@ -13,12 +13,30 @@
 //! A resume is never lost and never misapplied: the stop that a callback makes has its [`Ticket`]
 //! before the callback begins, and resuming it before the thread has parked means that the thread
 //! never parks.
+//!
+//! # Looking at it
+//!
+//! `/sys/kernel/debug/utrace/engines` has a line for each attached engine: thread and process,
+//! [serial number](EngineRef::serial), owner, [events](EventSet), whether a callback runs, phase
+//! and [number](Ticket::number) of its stop, the stop that is asked for from outside, and for how
+//! many milliseconds it has held the thread. `counters` beside it says how often things have
+//! happened. The tracepoints `utrace:attach`, `report`, `stop`, `resume` and `detach` are there for
+//! perf, ftrace and bpftrace.
+
+// rustdoc does not heed, for examples, what the kernel's build passes to it.
+#![cfg_attr(
+    doctest,
+    no_std,
+    feature(arbitrary_self_types, asm_goto, generic_arg_infer, used_with_arg)
+)]
 
 mod api;
 mod capi;
 mod core;
 mod engine;
 mod place;
+#[cfg(CONFIG_KUNIT = "y")]
+mod suites;
 mod sys;
 #[cfg(not(utrace_test))]
 mod testing;
@@ -53,9 +71,10 @@ module! {
     },
 }
 
-// Dropped in this order: no hook is entered any more, what C has forgotten is let go, then no thread
-// is inside, then the rest.
+// Dropped in this order: nobody looks at the engines any more, no hook is entered any more, what C
+// has forgotten is let go, then no thread is inside, then the rest.
 struct UtraceModule {
+    _files: Pin<KBox<engine::show::Files>>,
     _hooks: tracehook::Hooks<engine::Events>,
     _c: capi::Running,
     _engines: engine::Running,
@@ -68,8 +87,10 @@ impl kernel::Module for UtraceModule {
         let engines = engine::start()?;
         // After the engines: of a module that goes, they go first.
         let c = capi::start()?;
+        let hooks = tracehook::Hooks::install()?;
         Ok(UtraceModule {
-            _hooks: tracehook::Hooks::install()?,
+            _files: engine::show::Files::new()?,
+            _hooks: hooks,
             _c: c,
             _engines: engines,
         })

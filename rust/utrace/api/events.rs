@@ -12,6 +12,18 @@ use core::ops::{
 };
 
 /// A set of events, as the historic event mask with its `UTRACE_EVENT(x)` bits.
+///
+/// # Examples
+///
+/// ```
+/// use utrace::EventSet;
+///
+/// let calls = EventSet::SYSCALL_ENTRY | EventSet::SYSCALL_EXIT;
+/// assert!(calls.contains(EventSet::SYSCALL_EXIT));
+/// assert_eq!(calls - EventSet::SYSCALL_EXIT, EventSet::SYSCALL_ENTRY);
+/// assert_eq!(EventSet::from_bits(calls.bits()), calls);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventSet(u32);
 

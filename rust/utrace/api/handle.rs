@@ -226,6 +226,35 @@ impl AttachOptions {
 /// An attached engine. Dropping it detaches, and returns when no callback runs any more (unless it
 /// is dropped by a callback of that very engine: then when that returns).
 ///
+/// # Examples
+///
+/// Counts the system calls of the process with number 1.
+///
+/// ```
+/// use kernel::sync::{
+///     atomic::{Atomic, Relaxed},
+///     Arc, ArcBorrow,
+/// };
+/// use utrace::{thread_by_pid, Action, Engine, SyscallExitReport, Tracer};
+///
+/// struct Count(Atomic<u64>);
+///
+/// #[vtable]
+/// impl Tracer for Count {
+///     fn syscall_exit(this: ArcBorrow<'_, Self>, _: &mut SyscallExitReport<'_>) -> Action {
+///         this.0.fetch_add(1u64, Relaxed);
+///         Action::Resume
+///     }
+/// }
+///
+/// let count = Arc::new(Count(Atomic::new(0)), GFP_KERNEL)?;
+/// let engine = Engine::attach(&*thread_by_pid(1)?, count.clone())?;
+/// // It is called while the handle exists.
+/// drop(engine);
+/// assert!(count.0.load(Relaxed) < 1_000_000);
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// May be dropped only where sleeping is allowed. A module's engines are detached in any case
 /// before its code goes, even those it has let go of with [`Engine::release`].
 pub struct Engine<T: Tracer> {

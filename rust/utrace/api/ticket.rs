@@ -71,6 +71,32 @@ impl From<ResumeError> for Error {
 /// [`Action::Stop`]. A ticket whose stop is over, or never came because the callback returned
 /// something else, does nothing but say so.
 ///
+/// # Examples
+///
+/// A stop that is asked for from outside has a ticket, too.
+///
+/// ```
+/// use kernel::sync::{Arc, ArcBorrow};
+/// use utrace::{thread_by_pid, DeathAction, DeathReport, Engine, Found, ResumeError, Tracer};
+///
+/// struct Mourner;
+///
+/// #[vtable]
+/// impl Tracer for Mourner {
+///     fn death(_: ArcBorrow<'_, Self>, _: &mut DeathReport<'_>) -> DeathAction {
+///         DeathAction::Detach
+///     }
+/// }
+///
+/// let engine = Engine::attach(&*thread_by_pid(1)?, Arc::new(Mourner, GFP_KERNEL)?)?;
+/// let stop = engine.stop()?;
+/// assert!(stop.ticket.resume()? != Found::Nothing);
+/// assert_eq!(stop.ticket.resume(), Err(ResumeError::Stale));
+/// drop(engine);
+/// assert_eq!(stop.ticket.resume(), Err(ResumeError::Gone));
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// [`Action::Stop`]: super::Action::Stop
 #[derive(Clone)]
 pub struct Ticket {

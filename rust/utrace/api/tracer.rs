@@ -83,6 +83,7 @@ pub enum DeathAction {
 /// # Examples
 ///
 /// ```
+/// use kernel::sync::ArcBorrow;
 /// use utrace::{Action, SyscallAction, SyscallEntryReport, Tracer};
 ///
 /// struct Deny;
@@ -94,6 +95,7 @@ pub enum DeathAction {
 ///         SyscallAction::abort(Action::Resume)
 ///     }
 /// }
+/// # Ok::<(), Error>(())
 /// ```
 #[vtable]
 pub trait Tracer: Sized + Send + Sync + 'static {

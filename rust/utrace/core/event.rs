@@ -39,6 +39,10 @@ impl Event {
         1 << self as u32
     }
 
+    pub(crate) const fn number(self) -> u32 {
+        self as u32
+    }
+
     /// The events of which an engine must have asked for one for this event to be reported. A
     /// thread's death is reported to engines that only asked for QUIESCE, as it always was.
     pub(crate) const fn called_for(self) -> u32 {
@@ -78,3 +82,21 @@ pub(crate) const DEATHS: u32 = Event::Death.bit() | Event::Quiesce.bit();
 
 /// All events that are reported today.
 pub(crate) const ALL: u32 = (1 << 13) - 1;
+
+/// What the events of the historic `enum utrace_events` are called, by number.
+pub(crate) const NAMES: [&str; 14] = [
+    "QUIESCE",
+    "REAP",
+    "CLONE",
+    "EXEC",
+    "EXIT",
+    "DEATH",
+    "SYSCALL_ENTRY",
+    "SYSCALL_EXIT",
+    "SIGNAL",
+    "SIGNAL_IGN",
+    "SIGNAL_STOP",
+    "SIGNAL_TERM",
+    "SIGNAL_CORE",
+    "JCTL",
+];

@@ -86,6 +86,12 @@ impl Ask {
         self.word.load() >> 1
     }
 
+    /// The stop, if it is asked for and not released. A hint without the lock.
+    pub(crate) fn held(&self) -> Option<Number> {
+        let word = self.word.load();
+        (word & 1 == 1).then(|| Number::from_raw(word >> 1))
+    }
+
     fn set(&self, number: u64, held: bool) {
         self.word.store(number << 1 | u64::from(held));
     }

@@ -103,12 +103,40 @@ const fn number(word: u64) -> u64 {
     word >> PHASE_BITS
 }
 
+/// The phase of a stop word, to be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// No stop.
+    Running,
+    /// A callback runs, or has just returned.
+    Prepared,
+    /// The thread is parked.
+    Parked,
+    /// The stop was released, and the thread has not noticed yet.
+    Released,
+    /// There will be no stop any more.
+    Closed,
+}
+
 /// The stop word of one engine.
 pub(crate) struct StopWord(AtomicU64);
 
 impl StopWord {
     pub(crate) fn new() -> Self {
         StopWord(AtomicU64::new(word(0, RUNNING)))
+    }
+
+    /// What it is at this moment.
+    pub(crate) fn peek(&self) -> (Phase, Number) {
+        let word = self.0.load();
+        let phase = match phase(word) {
+            RUNNING => Phase::Running,
+            PREPARED => Phase::Prepared,
+            PARKED => Phase::Parked,
+            RELEASED => Phase::Released,
+            _ => Phase::Closed,
+        };
+        (phase, Number(number(word)))
     }
 
     /// Applies `next` until it is stored or says that there is nothing to change.

@@ -31,6 +31,10 @@ use crate::{
         task::{
             self,
             smp_mb, //
+        },
+        trace::{
+            self,
+            Counter, //
         }, //
     },
     tracehook::syscall_bit, //
@@ -125,6 +129,8 @@ pub(crate) fn attach(
             }
         }
     };
+    Counter::Attaches.add();
+    trace::attach(task, engine.serial, engine.events());
     update_wants(&engine.utrace);
     // Either the reap's pass, which begins after it is noted, has the engine in its list, or we
     // see that it is noted.
@@ -314,6 +320,8 @@ pub(crate) fn clean_up(engine: &Arc<Engine>) {
         utrace.cancel_work();
     }
     global::get().unregister(engine);
+    Counter::Detaches.add();
+    trace::detach(&utrace.task, engine.serial);
     if engine.life.cleaned() {
         notify_waiters(utrace);
     }

@@ -31,7 +31,12 @@ use crate::{
             estale, //
         },
         task,
-        task_work::Notify, //
+        task_work::Notify,
+        trace::{
+            self,
+            Counter,
+            ResumeFound, //
+        }, //
     }, //
 };
 use kernel::{
@@ -48,8 +53,35 @@ impl From<ReleaseError> for Error {
     }
 }
 
+/// Counts and traces what a resume came to.
+fn note(
+    engine: &Engine,
+    ticket: Number,
+    found: Result<Found, ReleaseError>,
+) -> Result<Found, ReleaseError> {
+    let seen = match found {
+        Ok(Found::Nothing) => ResumeFound::Nothing,
+        Ok(Found::Prepared) => ResumeFound::Prepared,
+        Ok(Found::Parked) => ResumeFound::Parked,
+        Err(ReleaseError::Stale) => ResumeFound::Stale,
+        Err(ReleaseError::Gone) => ResumeFound::Gone,
+    };
+    seen.note(&engine.utrace.task, engine.serial, ticket.raw());
+    found
+}
+
 /// Releases the stop that `ticket` names. From any context.
 pub(crate) fn resume_ticket(engine: &Engine, ticket: Number) -> Result<Found, ReleaseError> {
+    note(engine, ticket, release_ticket(engine, ticket))
+}
+
+/// Releases whatever holds the thread for this engine. From any context. Gives the phase of the
+/// strongest stop found.
+pub(crate) fn resume(engine: &Engine) -> Result<Found, ReleaseError> {
+    note(engine, Number::NONE, release_all(engine))
+}
+
+fn release_ticket(engine: &Engine, ticket: Number) -> Result<Found, ReleaseError> {
     let utrace = &*engine.utrace;
     if engine.life.is_detached() {
         return Err(ReleaseError::Gone);
@@ -61,9 +93,7 @@ pub(crate) fn resume_ticket(engine: &Engine, ticket: Number) -> Result<Found, Re
     }
 }
 
-/// Releases whatever holds the thread for this engine. From any context. Gives the phase of the
-/// strongest stop found.
-pub(crate) fn resume(engine: &Engine) -> Result<Found, ReleaseError> {
+fn release_all(engine: &Engine) -> Result<Found, ReleaseError> {
     let utrace = &*engine.utrace;
     if engine.life.is_detached() {
         return Err(ReleaseError::Gone);
@@ -95,6 +125,8 @@ pub(crate) fn stop(engine: &Engine) -> Result<Asked> {
         let _ = hold::release_ask(&**utrace, &engine.ask, None);
         return Err(ESRCH);
     }
+    Counter::Asks.add();
+    trace::stop(&utrace.task, engine.serial, trace::ASK, ticket.raw());
     if !parked {
         utrace.add_pending(pending::of(Wish::Report));
         let queued = queue(engine, Notify::Resume);

@@ -18,7 +18,8 @@ use crate::sys::{
         self,
         GoingNotifier,
         OnGoing,
-        Owner, //
+        Owner,
+        OwnerName, //
     },
     rcu,
     regset,
@@ -122,6 +123,49 @@ impl State {
         let cursor = register.cursor_lower_bound(&Key(owner.as_usize(), 0))?;
         let (_, engine) = cursor.current();
         (engine.owner == owner).then(|| engine.clone())
+    }
+}
+
+/// An engine as [`State::list_after`] found it.
+pub(crate) struct Listed {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) owner: OwnerName,
+}
+
+impl Listed {
+    /// Where the engine stands in the register.
+    pub(crate) fn place(&self) -> Place {
+        Place(Key::of(&self.engine))
+    }
+}
+
+/// A place in the register, whether there still is an engine or not.
+#[derive(Clone, Copy)]
+pub(crate) struct Place(Key);
+
+impl State {
+    /// The next few engines of the register, in its order: from the first one, or those behind a
+    /// place. None when there are no more. May sleep.
+    pub(crate) fn list_after(&self, last: Option<Place>) -> Result<KVec<Listed>> {
+        const AT_ONCE: usize = 32;
+
+        let mut some = KVec::with_capacity(AT_ONCE, GFP_KERNEL)?;
+        let from = last.map_or(Key(0, 0), |Place(Key(owner, serial))| {
+            Key(owner, serial + 1)
+        });
+        let mut register = self.register.lock();
+        let mut cursor = register.cursor_lower_bound_mut(&from);
+        while let Some(here) = cursor {
+            let engine = here.current().1.clone();
+            // SAFETY: The owner's end takes all its engines out of the register, and waits for
+            // the lock that we hold.
+            let owner = unsafe { engine.owner.name() };
+            if some.push_within_capacity(Listed { engine, owner }).is_err() {
+                break;
+            }
+            cursor = here.move_next();
+        }
+        Ok(some)
     }
 }
 

@@ -12,6 +12,7 @@
 //! * [`examine`]: looking at a thread that an engine holds.
 //! * [`report`]: the passes over the engines of a thread.
 //! * [`events`]: what each hook reports.
+//! * [`show`]: what can be seen of all this in debugfs.
 
 pub(crate) mod attach;
 pub(crate) mod control;
@@ -21,6 +22,7 @@ pub(crate) mod global;
 pub(crate) mod object;
 pub(crate) mod payload;
 pub(crate) mod report;
+pub(crate) mod show;
 pub(crate) mod signal;
 pub(crate) mod thread;
 

@@ -31,7 +31,11 @@ use crate::{
         signal::Signal,
         syscall::Regs,
         task,
-        task_work::Notify, //
+        task_work::Notify,
+        trace::{
+            self,
+            Counter, //
+        }, //
     },
     testing::{
         window,
@@ -107,7 +111,10 @@ impl Outcome {
     fn note(&mut self, parked: Parked) {
         match parked {
             Parked::Released { slept } => self.stopped |= slept,
-            Parked::Killed => self.killed = true,
+            Parked::Killed => {
+                Counter::Kills.add();
+                self.killed = true;
+            }
         }
     }
 }
@@ -203,6 +210,13 @@ fn call(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &m
     // SAFETY: The callback was entered above, and is left below.
     let verdict = unsafe { engine.payload.call(engine, ticket, data) };
     engine.set_caller(false);
+    if trace::report_is_on() {
+        let called = match data {
+            Data::Quiesce { .. } => Event::Quiesce,
+            _ => event,
+        };
+        trace_report(engine, called, verdict.resume);
+    }
     window(Window::CallbackReturned, engine);
     outcome.syscall = outcome.syscall.merge(verdict.syscall);
     let stop = verdict.resume == Wish::Stop;
@@ -230,11 +244,35 @@ fn call(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &m
 fn park(engine: &Engine, event: Event, outcome: &mut Outcome) {
     let utrace = &*engine.utrace;
     utrace.place.enter(At::from(Some(event)));
-    outcome.note(hold::park(utrace, Some(&engine.stop)));
+    outcome.note(stop_for(utrace, engine, event));
     if utrace.place.leave() {
         outcome.skipped = true;
         outcome.syscall = Syscall::Abort;
     }
+}
+
+/// For the tracepoint. What it needs is looked up here, so that a call that nobody traces does not
+/// keep it.
+#[cold]
+#[inline(never)]
+fn trace_report(engine: &Engine, event: Event, wish: Wish) {
+    let ticket = engine.stop.peek().1;
+    trace::report(
+        &engine.utrace.task,
+        engine.serial,
+        event.number(),
+        ticket.raw(),
+        wish as u32,
+    );
+}
+
+/// Stops the thread until the engine's stop is released.
+#[inline(never)]
+fn stop_for(utrace: &Utrace, engine: &Engine, event: Event) -> Parked {
+    Counter::Stops.add();
+    let ticket = engine.stop.peek().1;
+    trace::stop(&utrace.task, engine.serial, event.number(), ticket.raw());
+    hold::park(utrace, Some(&engine.stop))
 }
 
 /// Does what a callback wants besides stopping and running.
@@ -277,7 +315,7 @@ fn flush_deferred(utrace: &Utrace, engines: &[Arc<Engine>], outcome: &mut Outcom
     for engine in engines {
         if engine.deferred.get() {
             engine.deferred.set(false);
-            outcome.note(hold::park(utrace, Some(&engine.stop)));
+            outcome.note(stop_for(utrace, engine, Event::Clone));
         }
     }
 }

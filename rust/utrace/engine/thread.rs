@@ -34,6 +34,10 @@ use crate::{
             Notify,
             TaskWork, //
         },
+        trace::{
+            self,
+            Counter, //
+        },
         try_cell::{
             TryCell,
             TryGuard, //
@@ -96,6 +100,8 @@ pub(crate) struct Utrace {
     pub(crate) examiners: Mutex<()>,
     /// Reports owed before user mode.
     pending: AtomicU32,
+    /// When the thread was parked ([`trace::now`]); 0 when it is not. To be shown, for nothing else.
+    pub(crate) parked_since: AtomicU64,
     /// Counts the lists that there have been.
     generation: AtomicU64,
     /// The list that the thread itself saw last.
@@ -145,6 +151,7 @@ impl Utrace {
                 place: Place::new(),
                 examiners <- new_mutex!(()),
                 pending: AtomicU32::new(0),
+                parked_since: AtomicU64::new(0),
                 generation: AtomicU64::new(1),
                 seen: TryCell::new(Seen {
                     generation: 0,
@@ -325,6 +332,11 @@ impl Site for Utrace {
     }
 
     fn set_parked_state(&self, _guard: &mut IrqGuard<'_, Hold>) {
+        // Again after each wake-up that released nothing: it was parked all the time.
+        if self.parked_since.load() == 0 {
+            self.parked_since.store(trace::now());
+            Counter::Parks.add();
+        }
         task::set_parked_state();
     }
 
@@ -334,6 +346,7 @@ impl Site for Utrace {
 
     fn set_running_state(&self) {
         task::set_running_state();
+        self.parked_since.store(0);
     }
 
     fn wake(&self, _guard: &mut IrqGuard<'_, Hold>) {

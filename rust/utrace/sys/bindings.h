@@ -3,3 +3,4 @@
 #include <linux/utrace.h>
 
 #include "helpers.h"
+#include "trace.h"

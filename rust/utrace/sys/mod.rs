@@ -21,5 +21,6 @@ pub(crate) mod syscall;
 pub(crate) mod table;
 pub(crate) mod task;
 pub(crate) mod task_work;
+pub(crate) mod trace;
 pub(crate) mod try_cell;
 pub(crate) mod workbit;

@@ -24,6 +24,37 @@ impl Owner {
     pub(crate) fn as_usize(self) -> usize {
         self.0
     }
+
+    /// The module's name.
+    ///
+    /// # Safety
+    ///
+    /// The module must be loaded, or still on its way out.
+    pub(crate) unsafe fn name(self) -> OwnerName {
+        let mut name = OwnerName([0; OwnerName::SIZE]);
+        let module = self.0 as *const bindings::module;
+        if !module.is_null() {
+            let size = name.0.len();
+            // SAFETY: By the contract; the buffer has that size.
+            unsafe { bindings::utrace_module_name(module, name.0.as_mut_ptr().cast(), size) };
+        }
+        name
+    }
+}
+
+/// What a module is called; code of the kernel image belongs to `kernel`.
+pub(crate) struct OwnerName([u8; OwnerName::SIZE]);
+
+impl OwnerName {
+    const SIZE: usize = 64;
+
+    pub(crate) fn as_str(&self) -> &str {
+        let name = CStr::from_bytes_until_nul(&self.0);
+        match name.map(CStr::to_str) {
+            Ok(Ok(name)) if !name.is_empty() => name,
+            _ => "kernel",
+        }
+    }
 }
 
 /// The address of `__module_text_address`, which is not exported.

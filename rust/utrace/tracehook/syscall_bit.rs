@@ -8,7 +8,7 @@
 //! kernel then never touches the bits. Who else comes and goes is seen in the hooks of
 //! `syscall_regfunc` and `syscall_unregfunc`, and the bits of the other threads follow from here.
 //!
-//! [`OTHERS`] and the clearing of bits are ordered by [`LOCK`]: a bit is cleared only by somebody
+//! [`OTHERS`] and the clearing of bits are ordered by [`static@LOCK`]: a bit is cleared only by somebody
 //! who has seen, under the lock, that nobody else wants it.
 
 use super::hooks::Events;
