@@ -312,6 +312,7 @@ impl<'a> Deref for Current<'a> {
 ///     thread.finish()?;
 ///     Ok(usize::from_ne_bytes(word))
 /// }
+/// # Ok::<(), Error>(())
 /// ```
 ///
 /// [`EngineRef::examine`]: super::EngineRef::examine
