@@ -75,6 +75,7 @@ module! {
 
 struct Counts {
     threads: Atomic<u64>,
+    events: Atomic<u64>,
     stops: Atomic<u64>,
     found_prepared: Atomic<u64>,
     found_parked: Atomic<u64>,
@@ -86,6 +87,7 @@ impl Counts {
     const fn new() -> Self {
         Counts {
             threads: Atomic::new(0),
+            events: Atomic::new(0),
             stops: Atomic::new(0),
             found_prepared: Atomic::new(0),
             found_parked: Atomic::new(0),
@@ -100,6 +102,7 @@ impl fmt::Debug for Counts {
         let prepared = self.found_prepared.load(Relaxed);
         let parked = self.found_parked.load(Relaxed);
         writeln!(f, "threads {}", self.threads.load(Relaxed))?;
+        writeln!(f, "events {}", self.events.load(Relaxed))?;
         writeln!(f, "stops {}", self.stops.load(Relaxed))?;
         writeln!(f, "resumes {}", prepared + parked)?;
         writeln!(f, "found_prepared {}", prepared)?;
@@ -164,14 +167,17 @@ impl Tracer for Resumer {
         this: ArcBorrow<'_, Self>,
         report: &mut SyscallEntryReport<'_>,
     ) -> SyscallAction {
+        count(&this.counts.events);
         this.stop(report.ticket()).into()
     }
 
     fn syscall_exit(this: ArcBorrow<'_, Self>, report: &mut SyscallExitReport<'_>) -> Action {
+        count(&this.counts.events);
         this.stop(report.ticket())
     }
 
     fn clone(this: ArcBorrow<'_, Self>, report: &mut CloneReport<'_>) -> Action {
+        count(&this.counts.events);
         if let Err(err) = Self::attach(this.into(), report.child()) {
             pr_warn!("cannot follow {}: {:?}\n", report.child().pid(), err);
         }
