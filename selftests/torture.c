@@ -58,15 +58,31 @@ struct counts {
 
 static int read_counts(struct counts *c)
 {
+	const struct {
+		const char *name;
+		long *value;
+	} fields[] = {
+		{ "threads", &c->threads }, { "stops", &c->stops }, { "resumes", &c->resumes },
+		{ "found_prepared", &c->prepared }, { "found_parked", &c->parked },
+		{ "stale", &c->stale }, { "gone", &c->gone },
+	};
 	FILE *file = fopen(RESUMER "counts", "r");
-	int n;
+	unsigned int n, found = 0;
+	char name[32];
+	long value;
 
 	if (!file)
 		return -errno;
-	n = fscanf(file, "threads %ld stops %ld resumes %ld found_prepared %ld found_parked %ld stale %ld gone %ld",
-		   &c->threads, &c->stops, &c->resumes, &c->prepared, &c->parked, &c->stale, &c->gone);
+	while (fscanf(file, "%31s %ld", name, &value) == 2) {
+		for (n = 0; n < ARRAY_SIZE(fields); n++) {
+			if (!strcmp(name, fields[n].name)) {
+				*fields[n].value = value;
+				found++;
+			}
+		}
+	}
 	fclose(file);
-	return n == 7 ? 0 : -EIO;
+	return found == ARRAY_SIZE(fields) ? 0 : -EIO;
 }
 
 /* --- the work --------------------------------------------------------------------------------- */
