@@ -277,6 +277,9 @@ static void fill_reported(sigset_t *set, bool ignored)
 /* By the thread itself, not in sigtimedwait(). */
 void utrace_signal_set_reported(bool any, bool ignored)
 {
+	/* Nobody else makes the set ours. */
+	if (!any && !sigismember(&current->real_blocked, SIGSTOP))
+		return;
 	spin_lock_irq(&current->sighand->siglock);
 	if (any)
 		fill_reported(&current->real_blocked, ignored);
