@@ -227,8 +227,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "with_unordered_look_at_a_life",
         switches: false,
         edits: &[Edit {
-            file: "life.rs",
-            from: "Err(_) => old = word.load(),",
+            file: "word.rs",
+            from: "Err(_) => old = word.read(),",
             to: "Err(seen) => old = seen,",
         }],
         model: "barrier_returns_after_the_callback",

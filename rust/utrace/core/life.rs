@@ -5,19 +5,10 @@
 //! Each is one atomic word, so that of several parties that come together exactly one is told to
 //! do the work.
 
-use super::super::place::AtomicU32;
-
-fn update(word: &AtomicU32, mut next: impl FnMut(u32) -> Option<u32>) -> u32 {
-    let mut old = word.load();
-    while let Some(new) = next(old) {
-        match word.compare_exchange(old, new) {
-            Ok(_) => break,
-            // Not what the failed exchange saw: that was read without any ordering.
-            Err(_) => old = word.load(),
-        }
-    }
-    old
-}
+use super::{
+    super::place::AtomicU32,
+    word::update, //
+};
 
 const DETACHED: u32 = 1 << 0;
 const IN_CALLBACK: u32 = 1 << 1;

@@ -13,7 +13,10 @@
 //! thread's death and the engine's detach close. Every transition is one compare-and-exchange of
 //! one 64-bit word, so a release that comes before the thread has parked is seen when it tries to.
 
-use super::super::place::AtomicU64;
+use super::{
+    super::place::AtomicU64,
+    word::update, //
+};
 
 /// Names one stop of one engine.
 ///
@@ -139,19 +142,6 @@ impl StopWord {
         (phase, Number(number(word)))
     }
 
-    /// Applies `next` until it is stored or says that there is nothing to change.
-    fn update(&self, mut next: impl FnMut(u64) -> Option<u64>) -> u64 {
-        let mut old = self.0.load();
-        while let Some(new) = next(old) {
-            match self.0.compare_exchange(old, new) {
-                Ok(_) => break,
-                // Not what the failed exchange saw: that was read without any ordering.
-                Err(_) => old = self.0.load(),
-            }
-        }
-        old
-    }
-
     /// Opens a stop, before the callback that may ask for it is called. By the thread only.
     ///
     /// A closed word stays closed: its number is over at once.
@@ -160,7 +150,7 @@ impl StopWord {
             CLOSED => None,
             _ => Some(word(number(old) + 2, PREPARED)),
         };
-        let old = self.update(next);
+        let old = update(&self.0, next);
         Number(number(next(old).unwrap_or(old)))
     }
 
@@ -172,7 +162,7 @@ impl StopWord {
 
     /// Ends the stop of the thread, whatever became of it. By the thread only.
     pub(crate) fn settle(&self) {
-        self.update(|old| match phase(old) {
+        update(&self.0, |old| match phase(old) {
             RUNNING | CLOSED => None,
             _ => Some(word(number(old), RUNNING)),
         });
@@ -181,7 +171,7 @@ impl StopWord {
     /// The final check: parks the word unless the stop was released. By the thread only, last of
     /// all before it sleeps, under the lock of [`super::hold`] under which it is also woken.
     pub(crate) fn park(&self) -> Check {
-        let old = self.update(|old| match phase(old) {
+        let old = update(&self.0, |old| match phase(old) {
             PREPARED => Some(word(number(old), PARKED)),
             _ => None,
         });
@@ -194,7 +184,7 @@ impl StopWord {
     /// What utrace did before: parks without looking whether the stop was released meanwhile.
     #[cfg(utrace_test)]
     pub(crate) fn park_blindly(&self) -> Check {
-        let old = self.update(|old| match phase(old) {
+        let old = update(&self.0, |old| match phase(old) {
             PREPARED | RELEASED => Some(word(number(old), PARKED)),
             _ => None,
         });
@@ -212,7 +202,7 @@ impl StopWord {
             Some(Number(n)) => n == number(old),
             None => true,
         };
-        let old = self.update(|old| match phase(old) {
+        let old = update(&self.0, |old| match phase(old) {
             PREPARED | PARKED if current(old) => Some(word(number(old), RELEASED)),
             _ => None,
         });
@@ -229,7 +219,7 @@ impl StopWord {
     /// stop that is over, is remembered and swallows the next stop. For the model alone.
     #[cfg(all(utrace_test, loom))]
     pub(crate) fn release_and_remember(&self) -> Found {
-        let old = self.update(|old| match phase(old) {
+        let old = update(&self.0, |old| match phase(old) {
             RUNNING => Some(word(number(old) + 2, RELEASED)),
             PREPARED | PARKED => Some(word(number(old), RELEASED)),
             _ => None,
@@ -244,7 +234,7 @@ impl StopWord {
     /// [`Self::prepare`] that keeps what [`Self::release_and_remember`] left.
     #[cfg(all(utrace_test, loom))]
     pub(crate) fn prepare_remembering(&self) {
-        self.update(|old| match phase(old) {
+        update(&self.0, |old| match phase(old) {
             RUNNING => Some(word(number(old) + 2, PREPARED)),
             _ => None,
         });
@@ -262,7 +252,7 @@ impl StopWord {
 
     /// Ends every stop for ever: the thread is dying or the engine is detached.
     pub(crate) fn close(&self) {
-        self.update(|old| match phase(old) {
+        update(&self.0, |old| match phase(old) {
             CLOSED => None,
             _ => Some(word(number(old), CLOSED)),
         });
