@@ -4,42 +4,8 @@
 # utrace and its test modules loaded.
 # shellcheck disable=SC2086,SC2016,SC2317 # numbers and names without spaces; functions are called by name
 
-modules=${UTRACE_MODULES:-/lib/modules/utrace}
-work=$(mktemp -d)
-count=0 failed=0 begun=''
-
-# check NAME COMMAND...: one result.
-check() {
-	name=$1
-	shift
-	count=$((count + 1))
-	if "$@" >"$work/said" 2>&1; then
-		echo "ok $count $name"
-	else
-		echo "not ok $count $name"
-		sed 's/^/# /' "$work/said"
-		failed=$((failed + 1))
-	fi
-}
-
-unload_all() {
-	for module in utrace_c_first utrace_c_count utrace_first utrace_resumer utrace_ctest utrace_test utrace; do
-		rmmod $module 2>/dev/null
-	done
-}
-
-is_loaded() { grep -q "^$1 " /proc/modules; }
-ins() {
-	module=$1
-	shift
-	insmod "$modules/$module.ko" "$@"
-}
-
-# What the kernel has said since the last "listen".
-listen() { dmesg >"$work/before"; }
-heard() { dmesg | tail -n +$(($(wc -l <"$work/before") + 1)); }
-said() { heard | grep "$1" || { heard; echo "# not said: $1"; return 1; }; }
-quiet() { ! heard | grep -E 'BUG|WARNING|Oops|cut here|stall'; }
+# shellcheck source=selftests/common.sh
+. "$(dirname "$0")/common.sh"
 
 finish() {
 	unload_all

@@ -4,41 +4,15 @@
 # utrace first, and leaves utrace and its test modules loaded.
 # shellcheck disable=SC2086,SC2016,SC3037,SC2317,SC2009 # numbers and names without spaces; functions are called by name
 
-modules=${UTRACE_MODULES:-/lib/modules/utrace}
+# shellcheck source=selftests/common.sh
+. "$(dirname "$0")/common.sh"
+
 tracing=/sys/kernel/tracing
-work=$(mktemp -d)
-count=0 failed=0 load=''
+load=''
 
 points='syscall_regfunc syscall_unregfunc trace_syscall_enter trace_syscall_exit uprobe_copy_process
 proc_exec_connector get_signal do_exit proc_exit_connector pidfs_exit'
 rounds=${UT_ROUNDS:-20}
-
-# check NAME COMMAND...: one result.
-check() {
-	name=$1
-	shift
-	count=$((count + 1))
-	if "$@" >"$work/said" 2>&1; then
-		echo "ok $count $name"
-	else
-		echo "not ok $count $name"
-		sed 's/^/# /' "$work/said"
-		failed=$((failed + 1))
-	fi
-}
-
-unload_all() {
-	for module in utrace_taken utrace_c_first utrace_c_count utrace_first utrace_resumer utrace_ctest utrace_test utrace; do
-		rmmod $module 2>/dev/null
-	done
-}
-
-is_loaded() { grep -q "^$1 " /proc/modules; }
-ins() {
-	module=$1
-	shift
-	insmod "$modules/$module.ko" "$@"
-}
 
 # Nothing of ours is left behind.
 nothing_left() {
@@ -48,12 +22,6 @@ nothing_left() {
 	fi
 	if grep 'utrace' $tracing/enabled_functions; then return 1; fi
 }
-
-# What the kernel has said since the last "listen".
-listen() { dmesg >"$work/before"; }
-heard() { dmesg | tail -n +$(($(wc -l <"$work/before") + 1)); }
-said() { heard | grep -F "$1" || { heard; echo "# not said: $1"; return 1; }; }
-quiet() { ! heard | grep -E 'BUG|WARNING|Oops|cut here|stall'; }
 
 finish() {
 	if [ "$load" ]; then kill $load 2>/dev/null; fi
@@ -65,7 +33,6 @@ finish() {
 	[ $begun ] && ins utrace && ins utrace_test && ins utrace_ctest
 }
 
-begun=''
 echo 'TAP version 13'
 if [ ! -e "$modules/utrace.ko" ] || [ ! -e "$modules/utrace_test.ko" ] || [ "$(id -u)" != 0 ]; then
 	echo '1..0 # SKIP needs root, and the modules of a test build in $UTRACE_MODULES'
