@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * kmview: system call virtualisation from user space, over a file descriptor.
+ *
+ * A *session* is what an open of /dev/kmview makes. Threads come into it by KMVIEW_ADOPT,
+ * KMVIEW_ATTACH, or because a thread that is in it makes them. Each thread's events are read from
+ * a file descriptor of the session, by whoever has that descriptor: the *monitor*.
+ *
+ * A thread whose event has a *ticket* waits until that ticket is answered (KMVIEW_ANSWER,
+ * KMVIEW_EXCHANGE). A ticket names one event, and is never used again; with a ticket that is over,
+ * every operation fails with ESTALE and does nothing. Over it is when it has been answered, when the
+ * thread has been detached, or when it has been killed: SIGKILL ends every wait at once. No other
+ * signal ends it, repeats the event or changes its ticket. A signal that comes meanwhile acts when
+ * the thread goes on.
+ *
+ * Several sessions may have the same thread, next to ptrace, seccomp and BPF. They see a system
+ * call one after the other: at its entry the session that came last begins, at its exit the oldest
+ * one. Each sees what those before it made of the call, when they have answered. With views nested
+ * in views, a call so goes from the innermost one outwards to the kernel, and its result back the
+ * other way.
+ *
+ * All structures have the same layout for 32-bit and 64-bit programs. All reserved fields and
+ * unknown flags must be 0 (EINVAL). Structures grow at their end only, and their size is part of
+ * the number of each ioctl: a smaller one means 0 for what is missing, and of a larger one what the
+ * kernel does not know must be 0 (E2BIG). What this kernel has is told by KMVIEW_INFO; an operation
+ * or flag whose feature it lacks fails with EOPNOTSUPP.
+ *
+ * Descriptors of the session are closed in a process that comes into it by KMVIEW_ADOPT, as by
+ * close-on-exec, so that nothing but its monitors keeps a session alive. (Not if the process
+ * shares its table of descriptors with others.) What an exec leaves, it leaves: open with O_CLOEXEC.
+ */
+#ifndef _UAPI_LINUX_KMVIEW_H
+#define _UAPI_LINUX_KMVIEW_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define KMVIEW_VERSION		1
+
+#define KMVIEW_IOC		0xEB
+
+/*
+ * KMVIEW_INFO: what this kernel has. On any descriptor, changes nothing.
+ */
+struct kmview_info {
+	__u32 version;			/* KMVIEW_VERSION of the kernel */
+	__u32 event_size;		/* of its struct kmview_event */
+	__aligned_u64 features;		/* KMVIEW_FEATURE_* */
+	__u32 max_calls;		/* largest kmview_calls.bits */
+	__u32 max_batch;		/* largest kmview_batch.count and the like */
+	__aligned_u64 events;		/* KMVIEW_MASK() of the kinds that it knows */
+};
+
+/* Entry and exit events with answers, adopting, attaching, following, AT_CLOSE_* */
+#define KMVIEW_FEATURE_CONTROL		(1ULL << 0)
+#define KMVIEW_FEATURE_MEMORY		(1ULL << 1)	/* KMVIEW_MEMORY */
+#define KMVIEW_FEATURE_EVENTS		(1ULL << 2)	/* EXEC, EXIT, SIGNAL and waiting NEW */
+#define KMVIEW_FEATURE_SNAPSHOT		(1ULL << 3)	/* KMVIEW_SNAPSHOT */
+#define KMVIEW_FEATURE_FDS		(1ULL << 4)	/* KMVIEW_PUT_FD, KMVIEW_CLOSE_FD */
+#define KMVIEW_FEATURE_ROUTE		(1ULL << 5)	/* KMVIEW_JOIN, KMVIEW_SET_QUEUE */
+#define KMVIEW_FEATURE_OBSERVE		(1ULL << 6)	/* rings: KMVIEW_RING and all around it */
+#define KMVIEW_FEATURE_FD_FILTER	(1ULL << 7)	/* KMVIEW_SET_FDS, KMVIEW_CALLS_FD */
+#define KMVIEW_FEATURE_PATH_FILTER	(1ULL << 8)	/* KMVIEW_SET_PATHS, KMVIEW_CALLS_PATH */
+
+/* --- events ------------------------------------------------------------------------------- */
+
+/*
+ * NEW and END never wait, unless NEW is asked to. The others have a ticket, and wait; in a ring
+ * (see below) nothing does. Of one thread, events come in the order in which they happened: NEW is
+ * its first, END its last.
+ */
+#define KMVIEW_EVENT_NEW	1	/* the thread is in the session now */
+#define KMVIEW_EVENT_END	2	/* it no longer is: dead, or out of reach */
+#define KMVIEW_EVENT_ENTRY	3	/* it is about to make a system call */
+#define KMVIEW_EVENT_RETURN	4	/* it has made one: the exit of a system call */
+#define KMVIEW_EVENT_EXEC	5	/* it has loaded a program, and is about to start it */
+#define KMVIEW_EVENT_SIGNAL	6	/* a signal is about to act on it */
+#define KMVIEW_EVENT_EXIT	7	/* it begins to exit, all that it has still there */
+
+#define KMVIEW_MASK(kind)	(1U << (kind))
+
+/* kmview_event.flags */
+#define KMVIEW_ABORTED		(1U << 0)	/* ENTRY: another session skips the call already */
+#define KMVIEW_BY_ATTACH	(1U << 1)	/* NEW: by KMVIEW_ATTACH */
+#define KMVIEW_BY_ADOPT		(1U << 2)	/* NEW: by KMVIEW_ADOPT */
+#define KMVIEW_BY_CLONE		(1U << 3)	/* NEW: a thread of the session made it */
+#define KMVIEW_OUT_OF_REACH	(1U << 4)	/* END: alive, but see below on set-uid programs */
+#define KMVIEW_GROUP_DEAD	(1U << 5)	/* END: it was the last thread of its process */
+
+/*
+ * Of a set-uid program, or whatever else has more rights than the one who opened the session may
+ * ptrace, the session lets go when it is loaded, with END and KMVIEW_OUT_OF_REACH: before its EXEC
+ * and its first instruction. Under AT_CLOSE_KILL it is killed instead.
+ */
+struct kmview_event {
+	__aligned_u64 ticket;		/* 0: nobody waits */
+	__aligned_u64 thread;		/* names it in the session, is never used again */
+	__aligned_u64 cookie;		/* what KMVIEW_SET_THREAD has set, at first that of its parent */
+	__s32 tid;			/* in the pid namespace of who opened the session; 0: not in it */
+	__s32 pid;			/* of its process (thread group), likewise */
+	__u16 kind;			/* KMVIEW_EVENT_* */
+	__u16 flags;
+	__u32 arch;			/* AUDIT_ARCH_* of the system call; EXEC: of the program */
+	__aligned_u64 ip;		/* of the thread; ENTRY and RETURN: behind the instruction */
+	__aligned_u64 sp;
+	__aligned_u64 time;		/* CLOCK_MONOTONIC, in ns. 0 in events that wait */
+	union {
+		struct {		/* ENTRY */
+			__s64 nr;
+			__aligned_u64 args[6];	/* of 32-bit calls: zero-extended */
+		} entry;
+		struct {		/* RETURN */
+			__s64 nr;	/* as the call was made; -1: it was skipped */
+			__s64 result;	/* or a negative errno */
+			__u32 is_error;
+			__u32 reserved;
+		} ret;
+		struct {		/* NEW */
+			__aligned_u64 parent;	/* its number in the session, or 0 */
+			__aligned_u64 clone_flags;	/* CLONE_* */
+		} created;
+		struct {		/* EXIT, and END if known: as from wait(2) */
+			__s32 status;
+			__u32 reserved;
+		} exit;
+		struct {		/* EXEC */
+			__s32 former_tid;	/* another one if it was not its process's leader */
+			__u32 reserved;
+		} exec;
+		struct {		/* SIGNAL: as in siginfo_t */
+			__s32 number;
+			__s32 code;
+			__s32 pid;	/* of the sender, in its own pid namespace's eyes */
+			__u32 uid;
+			__aligned_u64 address;	/* of a fault */
+			__aligned_u64 value;	/* of sigqueue() */
+		} signal;
+		__aligned_u64 words[8];
+	};
+};
+
+/*
+ * read(2) gives as many records of KMVIEW_EVENT_SIZE bytes as there are and as fit, at least one: it
+ * waits for it (EAGAIN with O_NONBLOCK; EINTR after a signal). EINVAL: room for less than one.
+ * It is at the end of the file, 0, when the session has had threads, has none any more, all events
+ * have been read, and no adoption is on.
+ *
+ * poll(2): EPOLLIN when there is an event to read or a record in the ring; EPOLLHUP at the end.
+ */
+#define KMVIEW_EVENT_SIZE	128	/* of records from read(2), for ever */
+
+/* --- answers ------------------------------------------------------------------------------ */
+
+#define KMVIEW_RUN		0	/* go on */
+/*
+ * ENTRY: do not make the call; kmview_answer.result is its result. There is no RETURN in this
+ * session, unless KMVIEW_WANT_RETURN. SIGNAL: as if it had not been sent.
+ */
+#define KMVIEW_SKIP		1
+#define KMVIEW_DETACH		2	/* RUN, and the thread leaves the session. No END */
+#define KMVIEW_DETACH_ALL	3	/* that, and all others, too; adoption is off */
+
+/* kmview_answer.flags */
+#define KMVIEW_SET_NR		(1U << 0)	/* ENTRY, RUN: make the call with this number */
+#define KMVIEW_SET_ARGS		(1U << 1)	/* ENTRY, RUN: and with these arguments */
+#define KMVIEW_SET_RESULT	(1U << 2)	/* RETURN: this is the result */
+#define KMVIEW_WANT_RETURN	(1U << 3)	/* ENTRY: report the RETURN of this call */
+#define KMVIEW_NO_RETURN	(1U << 4)	/* ENTRY: do not, whatever KMVIEW_SET_CALLS says */
+
+struct kmview_answer {
+	__aligned_u64 ticket;
+	__u32 action;			/* KMVIEW_RUN... */
+	__u32 flags;
+	__s64 nr;
+	__aligned_u64 args[6];
+	__s64 result;			/* a value, or a negative errno */
+	__s32 error;			/* out, in batches: 0, or a negative errno */
+	__u32 reserved;
+};
+
+/*
+ * KMVIEW_ANSWER: one answer.
+ *
+ * ESTALE: nobody waits with this ticket. EINVAL: no such action or flag for such an event, and the
+ * thread waits on.
+ */
+
+/*
+ * KMVIEW_EXCHANGE: gives any number of answers, then takes events, and waits for one if there is
+ * none: a monitor's loop in one call. Returns how many events there are.
+ *
+ * Answers are given in their order, each for itself: what became of it is in its error, and nr_failed
+ * counts those with one. 0 events: the time is over, a signal came, or the end was reached (poll(2)
+ * tells). What has been answered is not to be answered again. EINTR only when there was no answer.
+ */
+struct kmview_exchange {
+	__aligned_u64 answers;		/* struct kmview_answer[nr_answers] */
+	__u32 nr_answers;
+	__u32 answer_size;		/* sizeof(struct kmview_answer) */
+	__aligned_u64 events;		/* room for struct kmview_event[max_events] */
+	__u32 max_events;		/* 0: answer only */
+	__u32 event_size;		/* sizeof(struct kmview_event) */
+	__s64 timeout;			/* in ns; negative: none; 0: do not wait */
+	__u32 nr_failed;		/* out */
+	__u32 flags;			/* 0 */
+};
+
+/* --- threads ------------------------------------------------------------------------------ */
+
+/* KMVIEW_ADOPT: the caller's own business; the one who has the session gets what it asks for. */
+/*
+ * The next process that the calling thread makes, or with kmview_adopt.count 0 all until
+ * KMVIEW_ADOPT_NONE. Threads that it makes are not meant.
+ */
+#define KMVIEW_ADOPT_CHILDREN	1
+#define KMVIEW_ADOPT_SELF	2	/* the calling process, when it next execs */
+#define KMVIEW_ADOPT_NONE	3	/* end what the calling thread has asked for */
+
+struct kmview_adopt {
+	__u32 what;
+	__u32 count;			/* CHILDREN: how many; 0: all */
+	__u32 flags;			/* 0 */
+	__u32 reserved;
+};
+
+/*
+ * KMVIEW_ATTACH: a running thread, or with KMVIEW_ATTACH_PROCESS all threads of its process. It needs
+ * what PTRACE_ATTACH needs (EPERM), but not that nobody traces it. EEXIST: it is in the session.
+ * EINVAL: it is of the caller's own process. ESRCH: it is not there.
+ */
+#define KMVIEW_ATTACH_PROCESS	(1U << 0)
+/* Have it leave a system call that it is blocked in, as for a signal that restarts it. */
+#define KMVIEW_ATTACH_INTERRUPT	(1U << 1)
+
+struct kmview_attach {
+	__s32 pid;			/* of a thread, in the caller's pid namespace */
+	__u32 flags;
+	__aligned_u64 thread;		/* out: its number; of the one that was named */
+};
+
+/* KMVIEW_DETACH_THREAD: lets a thread go, whether it waits or not. No END. ESRCH: no such thread. */
+struct kmview_thread {
+	__aligned_u64 thread;
+};
+
+/* KMVIEW_SET_THREAD: how the session knows a thread. */
+#define KMVIEW_SET_COOKIE	(1U << 0)
+/*
+ * Its events, also the unread ones, come to the queue of this descriptor, which is one of the
+ * session; so do those of the threads that it makes from now on.
+ */
+#define KMVIEW_SET_QUEUE	(1U << 1)
+
+struct kmview_set_thread {
+	__aligned_u64 thread;
+	__aligned_u64 cookie;
+	__s32 fd;
+	__u32 flags;
+};
+
+/*
+ * KMVIEW_JOIN: this descriptor, fresh from open(2), becomes another one of the session of fd, with a
+ * queue of its own. When a queue's last descriptor is closed, its threads move to that of another
+ * one. EBUSY: not fresh. EINVAL: fd is not of kmview.
+ */
+struct kmview_join {
+	__s32 fd;
+	__u32 flags;			/* 0 */
+};
+
+/* --- what is reported --------------------------------------------------------------------- */
+
+/* What becomes of the threads when the session's last descriptor is closed. */
+#define KMVIEW_AT_CLOSE_DETACH	0	/* they run on by themselves */
+#define KMVIEW_AT_CLOSE_FAIL	1	/* calls selected to wait fail with the errno; so for ever */
+#define KMVIEW_AT_CLOSE_KILL	2	/* SIGKILL */
+
+#define KMVIEW_FOLLOW_THREADS	(1U << 0)	/* new threads of a process come into the session */
+#define KMVIEW_FOLLOW_PROCESSES	(1U << 1)	/* and new processes, by fork, vfork and clone */
+
+/* KMVIEW_SET_OPTIONS. At first: both FOLLOWs, AT_CLOSE_DETACH. */
+struct kmview_options {
+	__u32 at_close;
+	__s32 at_close_errno;		/* FAIL: 1 to 4095 */
+	__u32 follow;
+	__u32 flags;			/* 0 */
+};
+
+/*
+ * KMVIEW_SET_EVENTS: the kinds besides system calls. At first none waits and none goes to the ring,
+ * but for the notes NEW and END, which always come to the queue. For those that are both to wait
+ * and to be recorded: the record tells what was before the answer.
+ */
+struct kmview_events {
+	__u32 wait;			/* KMVIEW_MASK()s of NEW, EXEC, SIGNAL, EXIT */
+	__u32 record;			/* likewise, and END: to the ring */
+	__aligned_u64 wait_signals;	/* 1 << (signal - 1): which SIGNALs */
+	__aligned_u64 record_signals;
+};
+
+#define KMVIEW_ABI_NATIVE	0	/* 64-bit calls */
+#define KMVIEW_ABI_COMPAT	1	/* 32-bit calls */
+
+/* kmview_calls.what */
+#define KMVIEW_CALLS_ENTRY	1	/* ENTRY waits */
+#define KMVIEW_CALLS_RETURN	2	/* RETURN waits */
+#define KMVIEW_CALLS_RECORD_ENTRY	3	/* ENTRY goes to the ring */
+#define KMVIEW_CALLS_RECORD_RETURN	4	/* RETURN goes to the ring */
+/* Of those above, calls in these sets only when a descriptor or path that they name is selected. */
+#define KMVIEW_CALLS_FD		5
+#define KMVIEW_CALLS_PATH	6
+
+/* kmview_calls.flags: numbers beyond the bitmap, negative and x32 ones are in the set. */
+#define KMVIEW_CALLS_OTHERS	(1U << 0)
+
+/*
+ * KMVIEW_SET_CALLS: which system calls; replaces the set of that name. At first all are empty. What
+ * is not in a set makes no event. It holds from the next call of each thread on; a thread that
+ * waits does so on.
+ */
+struct kmview_calls {
+	__u32 what;
+	__u32 abi;
+	__aligned_u64 bitmap;		/* __u64[(bits + 63) / 64]: bit nr % 64 of word nr / 64 */
+	__u32 bits;
+	__u32 flags;
+};
+
+/* KMVIEW_SET_FDS: descriptors of a thread's process; follows dup, close, exec and fork. */
+#define KMVIEW_FDS_ADD		1
+#define KMVIEW_FDS_REMOVE	2
+#define KMVIEW_FDS_CLEAR	3
+
+struct kmview_fds {
+	__aligned_u64 thread;
+	__u32 op;
+	__s32 fd;
+};
+
+/*
+ * KMVIEW_SET_PATHS: prefixes, by whole components, of the paths that are selected; replaces those
+ * set before. A path that a call names is taken relative to the current directory, or the
+ * descriptor that the call gives, with "." and ".." resolved by their text. No symbolic link is
+ * followed, and another thread may change the string: a filter is no protection; see KMVIEW_SNAPSHOT.
+ */
+struct kmview_paths {
+	__aligned_u64 paths;		/* absolute ones, each with a NUL behind it */
+	__u32 size;			/* of all, in bytes */
+	__u32 flags;			/* 0 */
+};
+
+/* --- a thread that waits ------------------------------------------------------------------ */
+
+/* For ioctls on many items, done in order, each with an error of its own. */
+struct kmview_batch {
+	__aligned_u64 items;
+	__u32 count;
+	__u32 item_size;
+};
+
+/* KMVIEW_MEMORY: a batch of these. Rights are those of ptrace; no page is touched in vain. */
+#define KMVIEW_MEMORY_READ	1
+#define KMVIEW_MEMORY_WRITE	2
+#define KMVIEW_MEMORY_STRING	3	/* read up to a NUL, which is among the bytes, or len */
+
+struct kmview_memory {
+	__aligned_u64 ticket;
+	__aligned_u64 address;		/* in the thread's process */
+	__aligned_u64 buffer;		/* in the caller's */
+	__aligned_u64 len;		/* at most KMVIEW_MEMORY_MAX */
+	__u32 op;
+	__u32 flags;			/* 0 */
+	__s64 result;			/* out: bytes done, perhaps fewer; or a negative errno */
+};
+
+#define KMVIEW_MEMORY_MAX	(1U << 20)
+
+/*
+ * KMVIEW_SNAPSHOT: copies, at an ENTRY, what an argument points to; gives it to the monitor; and has
+ * the call use this very copy: no thread of the process can change it between check and use. Returns
+ * how many bytes, the NUL included. The argument of the call points to the copy from now on.
+ */
+#define KMVIEW_SNAPSHOT_STRING	1	/* to its NUL; ENAMETOOLONG if that is not in len */
+#define KMVIEW_SNAPSHOT_BUFFER	2	/* len bytes; EFAULT if they are not all there */
+
+struct kmview_snapshot {
+	__aligned_u64 ticket;
+	__u32 arg;			/* 0 to 5 */
+	__u32 type;
+	__aligned_u64 buffer;
+	__u32 len;			/* at most KMVIEW_SNAPSHOT_MAX */
+	__u32 flags;			/* 0 */
+};
+
+#define KMVIEW_SNAPSHOT_MAX	4096
+
+/*
+ * KMVIEW_PUT_FD: opens in the thread's process what the caller has open as fd. Returns the number
+ * there. KMVIEW_CLOSE_FD: closes one there.
+ */
+#define KMVIEW_FD_CLOEXEC	(1U << 0)
+#define KMVIEW_FD_AT		(1U << 1)	/* as number target, in place of what that is */
+
+struct kmview_fd {
+	__aligned_u64 ticket;
+	__s32 fd;			/* PUT: the caller's */
+	__s32 target;			/* AT: the number there; CLOSE: likewise */
+	__u32 flags;
+	__u32 reserved;
+};
+
+/* --- rings -------------------------------------------------------------------------------- */
+
+/*
+ * KMVIEW_RING: gives this descriptor's queue a ring for records, to be mapped shared from offset 0:
+ * a page with struct kmview_ring, then the data. Threads do not wait for the monitor, but, unless
+ * KMVIEW_RING_LOSSY, for room. EBUSY: it has one.
+ */
+#define KMVIEW_RING_LOSSY	(1U << 0)	/* drop and count what does not fit */
+
+struct kmview_ring_setup {
+	__aligned_u64 size;		/* of the data: a power of two, 64 KiB to 256 MiB */
+	__u32 flags;
+	__u32 wake;			/* tell poll(2) and reads only of that many bytes; 0: any */
+};
+
+/*
+ * The monitor reads records from tail to head (load-acquire), then moves tail (store-release), and
+ * if waiting is not 0 after that (full barrier), calls KMVIEW_RING_DONE. Positions only grow;
+ * position p is at p % size.
+ */
+struct kmview_ring {
+	__aligned_u64 head;		/* the kernel's: records end here */
+	__aligned_u64 lost;		/* the kernel's: how many did not fit */
+	__aligned_u64 waiting;		/* the kernel's: threads wait for room */
+	__aligned_u64 size;
+	__aligned_u64 reserved[4];
+	__aligned_u64 tail;		/* the monitor's */
+};
+
+/*
+ * A record: this, then data of struct kmview_data, each from a multiple of 8 on. One with kind 0 is
+ * room to be skipped.
+ */
+struct kmview_record {
+	__u32 size;			/* of all of it: a multiple of 8 */
+	__u32 nr_data;
+	struct kmview_event event;
+};
+
+#define KMVIEW_DATA_FAULT	(1U << 0)	/* not all of it was there */
+#define KMVIEW_DATA_CUT		(1U << 1)	/* there was more than max */
+
+struct kmview_data {
+	__u32 len;			/* bytes that follow */
+	__u8 arg;
+	__u8 type;			/* KMVIEW_COPY_* */
+	__u16 flags;
+};
+
+/* KMVIEW_SET_COPY: a batch of these: which arguments to copy into records. */
+#define KMVIEW_COPY_NONE	0	/* forget what was set for the argument */
+#define KMVIEW_COPY_STRING	1
+#define KMVIEW_COPY_BUFFER	2	/* max bytes, or what len_arg says if that is less */
+#define KMVIEW_COPY_STRINGS	3	/* as argv: strings, each with its NUL */
+
+#define KMVIEW_LEN_MAX		0xff	/* kmview_copy.len_arg: max bytes */
+#define KMVIEW_LEN_RESULT	0xfe	/* as many as the result of the call, at its RETURN */
+
+struct kmview_copy {
+	__u32 abi;
+	__u32 nr;
+	__u8 arg;			/* 0 to 5 */
+	__u8 type;
+	__u8 at_return;			/* 1: copied at the RETURN, else at the ENTRY */
+	__u8 len_arg;			/* BUFFER: the argument that is its length */
+	__u32 max;			/* bytes, at most KMVIEW_COPY_MAX */
+};
+
+#define KMVIEW_COPY_MAX		4096
+
+/* --- looking at it ------------------------------------------------------------------------ */
+
+/*
+ * /proc/PID/fdinfo/FD of a session's descriptor has lines on the session, and one for each thread:
+ *
+ *	kmview-session:	threads=2 waiting=1 unread=0 events=4711 at-close=detach
+ *	kmview-thread:	tid=812 pid=812 kind=3 ticket=77 read=1
+ */
+
+#define KMVIEW_INFO		_IOR(KMVIEW_IOC, 0x00, struct kmview_info)
+#define KMVIEW_SET_OPTIONS	_IOW(KMVIEW_IOC, 0x01, struct kmview_options)
+#define KMVIEW_SET_CALLS	_IOW(KMVIEW_IOC, 0x02, struct kmview_calls)
+#define KMVIEW_SET_EVENTS	_IOW(KMVIEW_IOC, 0x03, struct kmview_events)
+#define KMVIEW_ADOPT		_IOW(KMVIEW_IOC, 0x04, struct kmview_adopt)
+#define KMVIEW_ATTACH		_IOWR(KMVIEW_IOC, 0x05, struct kmview_attach)
+#define KMVIEW_DETACH_THREAD	_IOW(KMVIEW_IOC, 0x06, struct kmview_thread)
+#define KMVIEW_SET_THREAD	_IOW(KMVIEW_IOC, 0x07, struct kmview_set_thread)
+#define KMVIEW_JOIN		_IOW(KMVIEW_IOC, 0x08, struct kmview_join)
+#define KMVIEW_ANSWER		_IOW(KMVIEW_IOC, 0x09, struct kmview_answer)
+#define KMVIEW_EXCHANGE		_IOWR(KMVIEW_IOC, 0x0a, struct kmview_exchange)
+#define KMVIEW_MEMORY		_IOW(KMVIEW_IOC, 0x0b, struct kmview_batch)
+#define KMVIEW_SNAPSHOT		_IOW(KMVIEW_IOC, 0x0c, struct kmview_snapshot)
+#define KMVIEW_PUT_FD		_IOW(KMVIEW_IOC, 0x0d, struct kmview_fd)
+#define KMVIEW_CLOSE_FD		_IOW(KMVIEW_IOC, 0x0e, struct kmview_fd)
+#define KMVIEW_SET_FDS		_IOW(KMVIEW_IOC, 0x0f, struct kmview_fds)
+#define KMVIEW_SET_PATHS	_IOW(KMVIEW_IOC, 0x10, struct kmview_paths)
+#define KMVIEW_RING		_IOW(KMVIEW_IOC, 0x11, struct kmview_ring_setup)
+#define KMVIEW_RING_DONE	_IO(KMVIEW_IOC, 0x12)
+#define KMVIEW_SET_COPY		_IOW(KMVIEW_IOC, 0x13, struct kmview_batch)
+
+#endif /* _UAPI_LINUX_KMVIEW_H */
