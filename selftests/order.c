@@ -149,6 +149,72 @@ TEST_F(order, exit_stops_one_after_the_other)
 	one_by_one(_metadata, self, UT_SYSCALL_EXIT, false);
 }
 
+/* An engine that pauses has its say again, as often as it likes, before the next one is called. */
+static void pauses(struct __test_metadata *_metadata, FIXTURE_DATA(order) *self,
+		   unsigned int kind, bool reverse)
+{
+	struct ut_event event;
+	long r;
+	int first;
+
+	attach(_metadata, self, 2, kind);
+	first = self->e[reverse];
+	ut_on(self->fd, first, kind, CALL, UT_STOP, UT_F_PAUSE, 2);
+	ASSERT_EQ(0, tracee_call(&self->tracee));
+	for (int round = 0; round < 3; round++) {
+		ASSERT_EQ(0, ut_next_of(self->fd, &event, kind, CALL));
+		EXPECT_EQ(first, event.engine);
+		EXPECT_EQ(round ? 2 : 0, event.resumed);
+		if (round == 2)
+			break;
+		ASSERT_EQ(0, wait_parked(self->tracee.pid));
+		EXPECT_EQ(0, ut_drain(self->fd, kind, -1, CALL));
+		EXPECT_EQ(FOUND_PARKED, ut_resume(self->fd, first, event.ticket));
+	}
+	ASSERT_EQ(0, ut_next_of(self->fd, &event, kind, CALL));
+	EXPECT_EQ(self->e[!reverse], event.engine);
+	EXPECT_EQ(0, event.resumed);
+	ASSERT_EQ(0, tracee_result(&self->tracee, &r));
+	EXPECT_EQ(getpid(), r);
+	/* The next event is a new one. */
+	ASSERT_EQ(0, tracee_call(&self->tracee));
+	ASSERT_EQ(0, ut_next_of(self->fd, &event, kind, CALL));
+	EXPECT_EQ(first, event.engine);
+	EXPECT_EQ(0, event.resumed);
+}
+
+TEST_F(order, entry_pauses_and_is_called_again)
+{
+	pauses(_metadata, self, UT_SYSCALL_ENTRY, true);
+}
+
+TEST_F(order, exit_pauses_and_is_called_again)
+{
+	pauses(_metadata, self, UT_SYSCALL_EXIT, false);
+}
+
+/* Detached while it pauses, or released before it has parked. */
+TEST_F(order, pause_and_detach)
+{
+	struct ut_event event;
+	long r;
+
+	attach(_metadata, self, 1, UT_SYSCALL_ENTRY);
+	ut_on(self->fd, self->e[0], UT_SYSCALL_ENTRY, CALL, UT_STOP,
+	      UT_F_PAUSE | UT_F_RESUME_TICKET, 1);
+	ut_on(self->fd, self->e[0], UT_SYSCALL_ENTRY, CALL, UT_STOP, UT_F_PAUSE, 0);
+	ASSERT_EQ(0, tracee_call(&self->tracee));
+	ASSERT_EQ(0, ut_next_of(self->fd, &event, UT_SYSCALL_ENTRY, CALL));
+	EXPECT_EQ(FOUND_PREPARED, event.inside);
+	ASSERT_EQ(0, ut_next_of(self->fd, &event, UT_SYSCALL_ENTRY, CALL));
+	EXPECT_EQ(2, event.resumed);
+	ASSERT_EQ(0, wait_parked(self->tracee.pid));
+	ASSERT_EQ(0, ut_op(self->fd, UT_DROP, self->e[0], 0));
+	ASSERT_EQ(0, tracee_result(&self->tracee, &r));
+	EXPECT_EQ(getpid(), r);
+	EXPECT_EQ(0, ut_drain(self->fd, UT_SYSCALL_ENTRY, -1, CALL));
+}
+
 /* Parked for the first engine's report; the second asks for a stop then, so both hold. */
 static void both_hold(struct __test_metadata *_metadata, FIXTURE_DATA(order) *self,
 		      __u64 *report, __u64 *ask)

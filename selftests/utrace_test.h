@@ -54,6 +54,7 @@
 #define UT_F_DEFAULT		(1 << 14)	/* abort: with the result that is there */
 #define UT_F_DISPOSITION	(1 << 16)	/* signals: choose the one in @new_nr */
 #define UT_F_QUIET		(1 << 15)	/* count the event, do not log it */
+#define UT_F_PAUSE		(1 << 17)	/* UT_STOP, and be called again afterwards */
 
 /* Dispositions. */
 #define UT_DELIVER		0
@@ -111,7 +112,7 @@ struct ut_event {
 	__u64 args[6];
 	__s32 child;
 	__u32 child_engine;
-	__u32 resumed;
+	__u32 resumed;		/* 1: UTRACE_SYSCALL_RESUMED; 2: after a pause */
 	__u32 aborted;
 	__u32 quiesce_for;	/* UT_QUIESCE: the event about to be reported, or 0 */
 	__u32 timeout_ms;	/* in, for UT_NEXT */

@@ -35,6 +35,7 @@ pub(crate) const F_ATTACH_PEER: u32 = 1 << 13;
 pub(crate) const F_DEFAULT: u32 = 1 << 14;
 pub(crate) const F_DISPOSITION: u32 = 1 << 16;
 pub(crate) const F_QUIET: u32 = 1 << 15;
+pub(crate) const F_PAUSE: u32 = 1 << 17;
 
 pub(crate) const F_EXAMINE: u32 = 1 << 24;
 
@@ -83,6 +84,7 @@ impl Script {
     pub(crate) fn action(&self) -> Action {
         match (self.times, self.action) {
             (0, _) => Action::Resume,
+            (_, 0) if self.flags & F_PAUSE != 0 => Action::Pause,
             (_, 0) => Action::Stop,
             (_, 1) => Action::Interrupt,
             (_, 2) => Action::Report,

@@ -400,7 +400,7 @@ impl Tracer for Probe {
         let mut event = Event::new(EventSet::SYSCALL_ENTRY.bits());
         event.nr = report.nr();
         event.args = report.args().map(|arg| arg as u64);
-        event.resumed = u32::from(report.is_resumed());
+        event.resumed = u32::from(report.is_resumed()) | u32::from(report.is_again()) << 1;
         event.aborted = u32::from(report.is_aborted());
         event.arch = report.arch();
         let answer = this.hit(report.engine(), Some(report.ticket()), event);
@@ -428,6 +428,7 @@ impl Tracer for Probe {
         event.nr = report.nr();
         event.result = report.result() as i64;
         event.arch = report.arch();
+        event.resumed = u32::from(report.is_again()) << 1;
         let answer = this.hit(report.engine(), Some(report.ticket()), event);
         this.examine(&answer, &report.current());
         if let Some(script) = answer.script {

@@ -57,6 +57,8 @@ enum Who<'a> {
         _not_send: PhantomData<NotThreadSafe>,
     },
     Parked(Examination<'a>),
+    /// For its process's memory alone.
+    Any(&'a Engine),
 }
 
 /// What a thread is doing with a system call, whatever its machine: as `struct
@@ -100,7 +102,7 @@ pub enum Phase {
 impl<'a> Subject<'a> {
     fn engine(&self) -> &'a Engine {
         match self.0 {
-            Who::Current { engine, .. } => engine,
+            Who::Current { engine, .. } | Who::Any(engine) => engine,
             Who::Parked(examination) => examination.engine,
         }
     }
@@ -115,12 +117,13 @@ impl<'a> Subject<'a> {
         match self.0 {
             Who::Current { .. } => global::get().stiller.current(f),
             Who::Parked(examination) => examination.with(&mut f),
+            Who::Any(_) => Err(EINVAL),
         }
     }
 
     fn check(&self) -> Result {
         match self.0 {
-            Who::Current { .. } => Ok(()),
+            Who::Current { .. } | Who::Any(_) => Ok(()),
             Who::Parked(examination) => examination.check(),
         }
     }
@@ -129,6 +132,7 @@ impl<'a> Subject<'a> {
         match self.0 {
             Who::Current { at, .. } => at,
             Who::Parked(examination) => examination.at(),
+            Who::Any(_) => At::Nowhere,
         }
     }
 
@@ -375,6 +379,10 @@ const PAGE: usize = kernel::page::PAGE_SIZE;
 impl<'a> Memory<'a> {
     pub(super) fn new(subject: Subject<'a>) -> Self {
         Memory(subject)
+    }
+
+    pub(super) fn of_process(engine: &'a Engine) -> Self {
+        Memory(Subject(Who::Any(engine)))
     }
 
     /// Moves up to `len` bytes by `f`, between two checks.

@@ -4,7 +4,10 @@
 
 use super::{
     events::EventSet,
-    examine::Examine,
+    examine::{
+        Examine,
+        Memory, //
+    },
     shell::{
         implemented,
         Shell, //
@@ -27,6 +30,7 @@ use crate::{
             Match, //
         },
         control,
+        global,
         object, //
     },
     sys::task, //
@@ -55,6 +59,31 @@ use kernel::{
 /// `ESRCH` when there is none.
 pub fn thread_by_pid(pid: Pid) -> Result<ARef<Task>> {
     task::by_pid(pid)
+}
+
+/// Runs `f`, which may attach to `thread`, if the caller may: by the rules of `PTRACE_ATTACH`, those
+/// of security modules and user namespaces included. The thread executes no program between the
+/// check and the end of `f`. May sleep.
+///
+/// An engine can be attached to any thread; who attaches at the wish of a user asks here.
+///
+/// # Errors
+///
+/// `EPERM`; `ERESTARTNOINTR`: a signal came while another thread of the process was executing a
+/// program; those of `f`.
+///
+/// # Examples
+///
+/// ```
+/// use utrace::{thread_by_pid, with_ptrace_access};
+///
+/// let thread = thread_by_pid(1)?;
+/// assert_eq!(with_ptrace_access(&thread, || Ok(thread.pid()))?, 1);
+/// # Ok::<(), Error>(())
+/// ```
+pub fn with_ptrace_access<R>(thread: &Task, f: impl FnOnce() -> Result<R>) -> Result<R> {
+    let _guard = global::get().ptrace_access.begin(thread)?;
+    f()
 }
 
 /// What an engine can be asked for with [`EngineRef::control`].
@@ -177,6 +206,13 @@ impl EngineRef {
     /// * `ESRCH`: the thread is dying or dead, or the engine detached.
     pub fn examine(&self) -> Result<Examine<'_>> {
         Examine::new(&self.0)
+    }
+
+    /// The memory of the thread's process, whatever the thread does meanwhile: for who holds it by
+    /// means of its own, parked or on its way there. A thread that executes a program has another
+    /// memory afterwards.
+    pub fn process_memory(&self) -> Memory<'_> {
+        Memory::of_process(&self.0)
     }
 
     /// Changes the events that the engine wants: historic `utrace_set_events`. Never sleeps; not

@@ -39,6 +39,7 @@ pub use examine::{
 };
 pub use handle::{
     thread_by_pid,
+    with_ptrace_access,
     AttachOptions,
     Control,
     Engine,

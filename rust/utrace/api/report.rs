@@ -100,6 +100,12 @@ macro_rules! stoppable {
             pub fn ticket(&self) -> Ticket {
                 Ticket::new(self.common.engine, self.common.ticket)
             }
+
+            /// The callback has returned [`Action::Pause`](super::Action::Pause) for this event, and
+            /// that stop is over.
+            pub fn is_again(&self) -> bool {
+                self.common.engine.again.get()
+            }
         }
     };
 }

@@ -45,13 +45,14 @@ impl From<Action> for Verdict {
     fn from(action: Action) -> Verdict {
         Verdict {
             resume: match action {
-                Action::Stop => Wish::Stop,
+                Action::Stop | Action::Pause => Wish::Stop,
                 Action::Interrupt => Wish::Interrupt,
                 Action::Report => Wish::Report,
                 Action::Resume => Wish::Resume,
                 Action::Detach => Wish::Detach,
             },
             syscall: Syscall::Run,
+            again: action == Action::Pause,
         }
     }
 }

@@ -25,6 +25,11 @@ pub enum Action {
     /// `UTRACE_STOP`: stay stopped until somebody resumes this engine's stop. The next engine is
     /// called when that has happened. For CLONE the stop is made on the way to user mode.
     Stop,
+    /// As [`Action::Stop`], and when the stop is over the same callback is called again for the same
+    /// event, before the next engine is: its report says `is_again()`. So the thread itself does
+    /// what its monitor has decided, as often as it takes. Not after a SIGKILL, nor when the engine
+    /// has been detached. Where a stop does not take effect at once it is no more than that.
+    Pause,
     /// `UTRACE_INTERRUPT`: as [`Action::Report`], and a blocking system call is left for it.
     Interrupt,
     /// `UTRACE_REPORT`: call [`Tracer::quiesce`] before the thread enters user mode.

@@ -77,6 +77,7 @@ fn plain(answer: u32) -> Option<Verdict> {
     Some(Verdict {
         resume: wish(answer)?,
         syscall: Syscall::Run,
+        again: false,
     })
 }
 
@@ -89,6 +90,7 @@ fn syscall_entry(answer: u32) -> Option<Verdict> {
             0 => Syscall::Run,
             _ => Syscall::Abort,
         },
+        again: false,
     })
 }
 

@@ -26,6 +26,7 @@ use crate::sys::{
     signal::Functions,
     still::Stiller,
     table::Table,
+    task::PtraceAccess,
     task_work::Cancel, //
 };
 use kernel::{
@@ -81,6 +82,7 @@ pub(crate) struct State {
     pub(crate) cancel: Cancel,
     pub(crate) signals: Functions,
     pub(crate) stiller: Stiller,
+    pub(crate) ptrace_access: PtraceAccess,
 }
 
 static STATE: Global<State> = Global::new();
@@ -197,6 +199,8 @@ pub(crate) fn start() -> Result<Running> {
     kthread::init();
     let stiller = Stiller::resolve()
         .inspect_err(|err| pr_err!("wait_task_inactive: no such function ({:?})\n", err))?;
+    let ptrace_access = PtraceAccess::resolve()
+        .inspect_err(|err| pr_err!("ptrace_may_access: no such function ({:?})\n", err))?;
     regset::find_views()
         .inspect_err(|err| pr_err!("user_regset views: not what they should be ({:?})\n", err))?;
     let mut running = Running { going: None };
@@ -209,6 +213,7 @@ pub(crate) fn start() -> Result<Running> {
             cancel,
             signals,
             stiller,
+            ptrace_access,
         }),
         GFP_KERNEL,
     )?);

@@ -45,6 +45,8 @@ pub(crate) struct Engine {
     /// `stop` was decided by a report that cannot stop the thread in place. Only the thread itself
     /// reads and writes it.
     pub(crate) deferred: AtomicFlag,
+    /// The callback is called again, after a stop of its own. Likewise.
+    pub(crate) again: AtomicFlag,
     /// Who runs a callback now, as the address of a thread: the thread itself, or its reaper.
     caller: AtomicU64,
     events: AtomicU32,
@@ -70,6 +72,7 @@ impl Engine {
                 stop: StopWord::new(),
                 ask: Ask::new(),
                 deferred: AtomicFlag::new(false),
+                again: AtomicFlag::new(false),
                 caller: AtomicU64::new(0),
                 events: AtomicU32::new(events & event::ALL),
                 payload,

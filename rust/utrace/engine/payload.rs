@@ -26,12 +26,15 @@ use kernel::{
 pub(crate) struct Verdict {
     pub(crate) resume: Wish,
     pub(crate) syscall: Syscall,
+    /// With a stop: to be called again when that is over, before the next engine.
+    pub(crate) again: bool,
 }
 
 impl Verdict {
     pub(crate) const RESUME: Verdict = Verdict {
         resume: Wish::Resume,
         syscall: Syscall::Run,
+        again: false,
     };
 }
 

@@ -168,9 +168,18 @@ fn one(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &mu
             return;
         }
     }
-    if engine.events() & event.bit() != 0 {
-        call(engine, event, data, outcome);
+    if engine.events() & event.bit() != 0 && call(engine, event, data, outcome) {
+        call_again(engine, event, data, outcome);
     }
+}
+
+/// Calls an engine that wants to be called once more after its stop.
+#[cold]
+#[inline(never)]
+fn call_again(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &mut Outcome) {
+    engine.again.set(true);
+    while call(engine, event, data, outcome) {}
+    engine.again.set(false);
 }
 
 /// An engine with QUIESCE hears of events that only others asked for, too.
@@ -181,22 +190,26 @@ fn quiesce_before(
     data: &mut Data<'_, '_>,
     outcome: &mut Outcome,
 ) {
-    call(
-        engine,
-        event,
-        &mut Data::Quiesce { event: Some(event) },
-        outcome,
-    );
+    let quiesce = &mut Data::Quiesce { event: Some(event) };
+    if call(engine, event, quiesce, outcome) {
+        call_again(engine, event, quiesce, outcome);
+    }
     if let Data::SyscallEntry { aborted, .. } = data {
         *aborted |= outcome.skipped;
     }
 }
 
-/// Calls one engine once, in the pass for `event`, and does what it says.
+/// Calls one engine once, in the pass for `event`, and does what it says. Tells whether it wants to
+/// be called again.
 #[inline(always)]
-fn call(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &mut Outcome) {
+fn call(
+    engine: &Arc<Engine>,
+    event: Event,
+    data: &mut Data<'_, '_>,
+    outcome: &mut Outcome,
+) -> bool {
     if !engine.life.enter() {
-        return;
+        return false;
     }
     let deferred = engine.deferred.get() && engine.stop.is_prepared();
     // A stop deferred by an earlier report keeps its ticket until it takes effect.
@@ -237,6 +250,7 @@ fn call(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &m
     if let Data::SyscallEntry { aborted, .. } = data {
         *aborted |= outcome.syscall == Syscall::Abort;
     }
+    park && verdict.again && !outcome.killed
 }
 
 /// Parks for the stop that a callback made, where examiners find the thread at `event`.

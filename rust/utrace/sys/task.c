@@ -5,6 +5,7 @@
 #include <linux/module.h>
 #include <linux/mm_types.h>
 #include <linux/pid.h>
+#include <linux/ptrace.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 
@@ -74,6 +75,25 @@ struct task_struct *utrace_task_by_pid(int nr)
 
 	put_pid(pid);
 	return task;
+}
+
+/*
+ * Whether the caller may trace @task, as PTRACE_ATTACH asks. If so, @task does not change its
+ * credentials by an exec until utrace_ptrace_end(). @fn is ptrace_may_access(), not exported.
+ */
+int utrace_ptrace_begin(unsigned long fn, struct task_struct *task)
+{
+	if (mutex_lock_interruptible(&task->signal->cred_guard_mutex))
+		return -ERESTARTNOINTR;
+	if (utrace_call2(fn, (unsigned long)task, PTRACE_MODE_ATTACH_REALCREDS) & 0xff)
+		return 0;
+	mutex_unlock(&task->signal->cred_guard_mutex);
+	return -EPERM;
+}
+
+void utrace_ptrace_end(struct task_struct *task)
+{
+	mutex_unlock(&task->signal->cred_guard_mutex);
 }
 
 void utrace_task_work_init(struct callback_head *work, task_work_func_t func)

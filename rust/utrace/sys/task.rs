@@ -2,15 +2,20 @@
 
 //! Facts about threads, and the sleep of a parked one.
 
-use super::bindings;
+use super::{
+    bindings,
+    direct, //
+};
 use core::ptr::NonNull;
 use kernel::{
+    error::to_result,
     prelude::*,
     sync::aref::ARef,
     task::{
         Pid,
         Task, //
-    }, //
+    },
+    types::NotThreadSafe, //
 };
 
 /// Makes a reference from the pointer that a hook was given.
@@ -83,6 +88,35 @@ pub(crate) fn by_pid(nr: Pid) -> Result<ARef<Task>> {
     let task = NonNull::new(task.cast::<Task>()).ok_or(ESRCH)?;
     // SAFETY: The function returned a reference, which becomes ours.
     Ok(unsafe { ARef::from_raw(task) })
+}
+
+/// Who may trace whom.
+#[derive(Clone, Copy)]
+pub(crate) struct PtraceAccess(c_ulong);
+
+impl PtraceAccess {
+    pub(crate) fn resolve() -> Result<Self> {
+        Ok(PtraceAccess(direct::resolve(c"ptrace_may_access")?))
+    }
+
+    /// If the caller may trace `task`: it executes no program until the guard goes. May sleep.
+    #[inline(never)]
+    pub(crate) fn begin(self, task: &Task) -> Result<PtraceGuard<'_>> {
+        // SAFETY: `task` is valid, and the address is that of the function.
+        to_result(unsafe { bindings::utrace_ptrace_begin(self.0, task.as_ptr()) })?;
+        Ok(PtraceGuard(task, NotThreadSafe))
+    }
+}
+
+/// See [`PtraceAccess::begin`].
+pub(crate) struct PtraceGuard<'a>(&'a Task, NotThreadSafe);
+
+impl Drop for PtraceGuard<'_> {
+    #[inline(never)]
+    fn drop(&mut self) {
+        // SAFETY: It was begun, by this thread.
+        unsafe { bindings::utrace_ptrace_end(self.0.as_ptr()) }
+    }
 }
 
 /// Whether a fatal signal is pending for the current thread.
