@@ -10,7 +10,7 @@
 finish() {
 	unload_all
 	rm -rf "$work"
-	[ $begun ] && ins utrace && ins utrace_test && ins utrace_ctest
+	[ $begun ] && ins utrace && ins utrace_test && ins utrace_ctest && ins kmview
 }
 
 echo 'TAP version 13'

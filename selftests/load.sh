@@ -30,7 +30,7 @@ finish() {
 	echo >$tracing/set_ftrace_filter
 	unload_all
 	rm -rf "$work"
-	[ $begun ] && ins utrace && ins utrace_test && ins utrace_ctest
+	[ $begun ] && ins utrace && ins utrace_test && ins utrace_ctest && ins kmview
 }
 
 echo 'TAP version 13'

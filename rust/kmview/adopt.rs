@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Adoption: a thread gives its next children, or itself, to a session.
+
+use crate::{
+    session::Session,
+    sys::{
+        abi::Adopt,
+        task,
+        uapi, //
+    },
+    thread::Origin,
+    tracee, //
+};
+use kernel::{
+    bindings,
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc,
+        ArcBorrow, //
+    },
+    task::Task, //
+};
+use utrace::{
+    Action,
+    AttachOptions,
+    CloneReport,
+    Engine,
+    EventSet,
+    ExecReport,
+    Tracer, //
+};
+
+/// The tracer of a thread that gives.
+struct Adoption {
+    session: Arc<Session>,
+    /// Among the adoptions of the session.
+    number: u64,
+    port: usize,
+    /// How many children are still meant; 0: all.
+    count: Atomic<u32>,
+}
+
+impl Adoption {
+    fn origin(&self, clone_flags: u64) -> Origin {
+        Origin {
+            flags: uapi::BY_ADOPT,
+            parent: 0,
+            clone_flags,
+            cookie: 0,
+            port: self.port,
+        }
+    }
+}
+
+impl Drop for Adoption {
+    fn drop(&mut self) {
+        self.session.end_adoption(self.number);
+    }
+}
+
+/// Does what `KMVIEW_ADOPT` asks, for the current thread.
+pub(crate) fn adopt(session: &Arc<Session>, port: usize, request: &Adopt) -> Result {
+    let current: &Task = kernel::current!();
+    let events = match request.what {
+        uapi::ADOPT_CHILDREN => EventSet::CLONE,
+        uapi::ADOPT_SELF if request.count == 0 => EventSet::EXEC,
+        uapi::ADOPT_NONE if request.count == 0 => {
+            let address = task::address(current);
+            session.end_adoptions(|engine| task::address(engine.thread()) == address);
+            return Ok(());
+        }
+        _ => return Err(EINVAL),
+    };
+    let number = session.begin_adoption()?;
+    // From here on, its end is that of the value.
+    let adoption = Adoption {
+        session: session.clone(),
+        number,
+        port,
+        count: Atomic::new(request.count),
+    };
+    let engine = Engine::attach_with(
+        current,
+        Arc::new(adoption, GFP_KERNEL_ACCOUNT)?,
+        events,
+        AttachOptions::default(),
+    )?;
+    session.add_adoption(number, (*engine).clone())?;
+    engine.release();
+    Ok(())
+}
+
+#[vtable]
+impl Tracer for Adoption {
+    fn clone(this: ArcBorrow<'_, Self>, report: &mut CloneReport<'_>) -> Action {
+        if report.flags() & u64::from(bindings::CLONE_THREAD) != 0 {
+            return Action::Resume;
+        }
+        let origin = this.origin(report.flags());
+        match tracee::add(&this.session, report.child(), origin) {
+            Ok(_) => {}
+            Err(err) if err == EEXIST => {}
+            Err(_) => {
+                this.session.lose();
+                // Who asked for it counts on it.
+                task::kill(report.child());
+            }
+        }
+        match this.count.load(Relaxed) {
+            0 => Action::Resume,
+            1 => Action::Detach,
+            left => {
+                this.count.store(left - 1, Relaxed);
+                Action::Resume
+            }
+        }
+    }
+
+    fn exec(this: ArcBorrow<'_, Self>, report: &mut ExecReport<'_>) -> Action {
+        // What it may not reach, it does not.
+        if this.session.opener.may_trace_current() {
+            let origin = this.origin(0);
+            match tracee::add(&this.session, report.thread(), origin) {
+                Ok(_) => {}
+                Err(err) if err == EEXIST => {}
+                Err(_) => {
+                    this.session.lose();
+                    task::kill_current();
+                }
+            }
+        }
+        Action::Detach
+    }
+}

@@ -1,0 +1,530 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! An open file of `/dev/kmview`: the monitor's side.
+
+use crate::{
+    adopt,
+    filter,
+    session::{
+        Inner,
+        Locked,
+        Session,
+        Wait, //
+    },
+    sys::{
+        abi::{
+            self,
+            Adopt,
+            Answer,
+            Attach,
+            Calls,
+            Event,
+            Events,
+            Exchange,
+            Info,
+            Options,
+            SetThread,
+            Thread, //
+        },
+        errno::eopnotsupp,
+        task,
+        uapi::{
+            self,
+            nr, //
+        }, //
+    },
+    table::Item,
+    thread::Origin,
+    tracee, //
+};
+use core::ptr;
+use kernel::{
+    bindings,
+    fs::File,
+    ioctl::{
+        _IOC_NR,
+        _IOC_SIZE,
+        _IOC_TYPE, //
+    },
+    prelude::*,
+    seq_file::SeqFile,
+    seq_print,
+    sync::{
+        poll::PollTable,
+        Arc,
+        CondVarTimeoutResult, //
+    },
+    task::Task,
+    time::{
+        msecs_to_jiffies,
+        Jiffies, //
+    },
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    },
+};
+use utrace::{
+    thread_by_pid,
+    with_ptrace_access,
+    Control, //
+};
+
+/// The most items of one call.
+const MAX_BATCH: u32 = 1024;
+
+const EVENT_SIZE: usize = size_of::<Event>();
+
+/// An open file: a queue of a session.
+pub(crate) struct OpenFile {
+    session: Arc<Session>,
+    port: usize,
+    wait: Arc<Wait>,
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        self.session.close_port(self.port);
+    }
+}
+
+/// For how long to wait.
+enum Until {
+    Now,
+    Ever,
+    Within(Jiffies),
+}
+
+/// Why there is no event.
+enum Nothing {
+    /// Not now.
+    Yet,
+    /// Not any more.
+    End,
+    /// A signal came.
+    Signal,
+}
+
+impl OpenFile {
+    pub(crate) fn new() -> Result<KBox<Self>> {
+        let session = Session::new()?;
+        let (port, wait) = session.add_port()?;
+        Ok(KBox::new(
+            OpenFile {
+                session,
+                port,
+                wait,
+            },
+            GFP_KERNEL_ACCOUNT,
+        )?)
+    }
+
+    /// Without a lock.
+    pub(crate) fn is_of(&self, session: *const Session) -> bool {
+        ptr::eq(&*self.session, session)
+    }
+
+    // --- events --------------------------------------------------------------------------------
+
+    /// The next event, waiting for it.
+    fn next(&self, mut until: Until) -> Result<(Item, Event), Nothing> {
+        let mut inner = self.session.lock();
+        loop {
+            // A killed monitor takes nothing away from the others.
+            if task::is_current_dying() {
+                drop(inner);
+                self.wait.changed.notify_one();
+                return Err(Nothing::Signal);
+            }
+            if let Some(found) = Session::take(&mut inner, self.port) {
+                return Ok(found);
+            }
+            if inner.is_at_end(self.port) {
+                return Err(Nothing::End);
+            }
+            if kernel::current!().signal_pending() {
+                return Err(Nothing::Signal);
+            }
+            self.sleep(&mut inner, &mut until)?;
+        }
+    }
+
+    fn sleep(&self, inner: &mut Locked<'_>, until: &mut Until) -> Result<(), Nothing> {
+        let changed = &self.wait.changed;
+        match until {
+            Until::Now => return Err(Nothing::Yet),
+            // Whether a signal came is looked at after the queue: its wake-up may have been for us.
+            Until::Ever => {
+                let _ = changed.wait_interruptible(inner);
+            }
+            Until::Within(0) => return Err(Nothing::Yet),
+            Until::Within(left) => {
+                *left = match changed.wait_interruptible_timeout(inner, *left) {
+                    CondVarTimeoutResult::Timeout => 0,
+                    CondVarTimeoutResult::Woken { jiffies }
+                    | CondVarTimeoutResult::Signal { jiffies } => jiffies,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes events to `addr`, one behind the other; waits for the first one. Gives how many.
+    fn events(
+        &self,
+        addr: usize,
+        size: usize,
+        max: usize,
+        until: Until,
+    ) -> Result<Result<usize, Nothing>> {
+        let mut until = until;
+        let mut count = 0;
+        while count < max {
+            let (item, event) = match self.next(until) {
+                Ok(found) => found,
+                Err(nothing) if count == 0 => return Ok(Err(nothing)),
+                Err(_) => break,
+            };
+            until = Until::Now;
+            match abi::write(addr.wrapping_add(count * size), size, &event) {
+                Ok(()) => self.session.done(item),
+                Err(err) => {
+                    self.session.undo(self.port, item);
+                    if count == 0 {
+                        return Err(err);
+                    }
+                    break;
+                }
+            }
+            count += 1;
+        }
+        Ok(Ok(count))
+    }
+
+    pub(crate) fn read(&self, buf: usize, size: usize, nonblock: bool) -> Result<usize> {
+        let until = match nonblock {
+            true => Until::Now,
+            false => Until::Ever,
+        };
+        let max = size / EVENT_SIZE;
+        if max == 0 {
+            return Err(EINVAL);
+        }
+        match self.events(buf, EVENT_SIZE, max.min(MAX_BATCH as usize), until)? {
+            Ok(count) => Ok(count * EVENT_SIZE),
+            Err(Nothing::End) => Ok(0),
+            Err(Nothing::Yet) => Err(EAGAIN),
+            Err(Nothing::Signal) => Err(ERESTARTSYS),
+        }
+    }
+
+    pub(crate) fn poll(&self, file: &File, table: &PollTable<'_>) -> u32 {
+        table.register_wait(file, &self.wait.changed);
+        let mut inner = self.session.lock();
+        let mut mask = 0;
+        if inner
+            .port(self.port)
+            .is_some_and(|port| !port.fifo.is_empty())
+        {
+            mask |= bindings::POLLIN | bindings::POLLRDNORM;
+        }
+        if inner.is_at_end(self.port) {
+            mask |= bindings::POLLHUP;
+        }
+        mask
+    }
+
+    // --- answers -------------------------------------------------------------------------------
+
+    fn exchange(&self, arg: usize, size: usize) -> Result<isize> {
+        let mut request: Exchange = abi::read(arg, size)?;
+        if request.flags != 0
+            || request.nr_answers > MAX_BATCH
+            || request.nr_answers != 0 && request.answer_size == 0
+            || request.max_events != 0 && (request.event_size as usize) < EVENT_SIZE
+        {
+            return Err(EINVAL);
+        }
+        let failed = self.answers(&request)?;
+        if failed != request.nr_failed {
+            request.nr_failed = failed;
+            abi::write(arg, size, &request)?;
+        }
+        if request.max_events == 0 {
+            return Ok(0);
+        }
+        let until = match request.timeout {
+            0 => Until::Now,
+            ..0 => Until::Ever,
+            ns => Until::Within(jiffies(ns)),
+        };
+        let max = request.max_events.min(MAX_BATCH) as usize;
+        let size = request.event_size as usize;
+        match self.events(request.events as usize, size, max, until)? {
+            Ok(count) => Ok(count as isize),
+            Err(Nothing::Signal) if request.nr_answers == 0 => Err(EINTR),
+            Err(_) => Ok(0),
+        }
+    }
+
+    /// Gives answers; says how many failed. Each has been told its own error.
+    fn answers(&self, request: &Exchange) -> Result<u32> {
+        const ERROR: usize = core::mem::offset_of!(Answer, error);
+
+        let size = request.answer_size as usize;
+        let mut failed = 0;
+        for i in 0..request.nr_answers as usize {
+            let addr = (request.answers as usize).wrapping_add(i * size);
+            let answer: Answer = abi::read(addr, size)?;
+            let error = match self.session.answer(&answer) {
+                Ok(()) => 0,
+                Err(err) => {
+                    failed += 1;
+                    err.to_errno()
+                }
+            };
+            if error != answer.error && size >= ERROR + size_of::<i32>() {
+                // What has been answered stays so.
+                let place = UserPtr::from_addr(addr.wrapping_add(ERROR));
+                UserSlice::new(place, size_of::<i32>())
+                    .writer()
+                    .write(&error)?;
+            }
+        }
+        Ok(failed)
+    }
+
+    // --- threads -------------------------------------------------------------------------------
+
+    fn attach(&self, arg: usize, size: usize) -> Result {
+        let mut request: Attach = abi::read(arg, size)?;
+        if request.flags & !(uapi::ATTACH_PROCESS | uapi::ATTACH_INTERRUPT) != 0 {
+            return Err(EINVAL);
+        }
+        let thread = thread_by_pid(request.pid)?;
+        if task::is_of_current_process(&thread) {
+            return Err(EINVAL);
+        }
+        with_ptrace_access(&thread, || {
+            request.thread = self.add(&thread, request.flags)?;
+            if request.flags & uapi::ATTACH_PROCESS != 0 {
+                self.add_process(&thread, request.flags);
+            }
+            Ok(())
+        })?;
+        abi::write(arg, size, &request)
+    }
+
+    fn add(&self, thread: &Task, flags: u32) -> Result<u64> {
+        let origin = Origin {
+            flags: uapi::BY_ATTACH,
+            parent: 0,
+            clone_flags: 0,
+            cookie: 0,
+            port: self.port,
+        };
+        let (id, engine) = tracee::add(&self.session, thread, origin)?;
+        if flags & uapi::ATTACH_INTERRUPT != 0 {
+            // It may be gone already: its END says so.
+            let _ = engine.control(Control::Interrupt);
+        }
+        Ok(id)
+    }
+
+    /// All other threads of the process, those too that it makes meanwhile. Ones that cannot be
+    /// reached any more are on their way out.
+    fn add_process(&self, thread: &Task, flags: u32) {
+        loop {
+            let (mut after, mut any) = (0, false);
+            while let Some(next) = task::thread_after(thread, after) {
+                after = next.pid();
+                any |= self.add(&next, flags).is_ok();
+            }
+            if !any {
+                return;
+            }
+        }
+    }
+
+    fn detach(&self, request: &Thread) -> Result {
+        self.session
+            .lock()
+            .thread(request.thread)
+            .filter(|entry| entry.ended.is_none())
+            .ok_or(ESRCH)?;
+        self.session.detach(request.thread);
+        Ok(())
+    }
+
+    fn set_thread(&self, request: &SetThread) -> Result {
+        if request.flags & uapi::SET_QUEUE != 0 {
+            return Err(eopnotsupp());
+        }
+        if request.flags & !uapi::SET_COOKIE != 0 || request.fd != 0 {
+            return Err(EINVAL);
+        }
+        if request.flags & uapi::SET_COOKIE != 0 {
+            self.session.set_cookie(request.thread, request.cookie)?;
+        }
+        Ok(())
+    }
+
+    // --- what is reported ------------------------------------------------------------------------
+
+    fn info(&self, arg: usize, size: usize) -> Result {
+        abi::write(
+            arg,
+            size,
+            &Info {
+                version: uapi::VERSION,
+                event_size: EVENT_SIZE as u32,
+                features: uapi::FEATURES,
+                max_calls: filter::MAX_CALLS,
+                max_batch: MAX_BATCH,
+                events: uapi::ALL_KINDS.into(),
+            },
+        )
+    }
+
+    fn set_options(&self, options: &Options) -> Result {
+        let errno = match options.at_close {
+            uapi::AT_CLOSE_FAIL => 1..=4095,
+            uapi::AT_CLOSE_DETACH | uapi::AT_CLOSE_KILL => 0..=0,
+            _ => return Err(EINVAL),
+        };
+        if !errno.contains(&options.at_close_errno)
+            || options.follow & !(uapi::FOLLOW_THREADS | uapi::FOLLOW_PROCESSES) != 0
+            || options.flags != 0
+        {
+            return Err(EINVAL);
+        }
+        self.session.lock().options = *options;
+        Ok(())
+    }
+
+    fn set_events(&self, events: &Events) -> Result {
+        if events.record != 0 || events.record_signals != 0 {
+            return Err(eopnotsupp());
+        }
+        if events.wait & !uapi::MAY_WAIT != 0 {
+            return Err(EINVAL);
+        }
+        self.session.filter.set_events(events);
+        self.session.update_all();
+        Ok(())
+    }
+
+    fn set_calls(&self, calls: &Calls) -> Result {
+        if calls.flags & !uapi::CALLS_OTHERS != 0 || calls.what == 0 {
+            return Err(EINVAL);
+        }
+        if calls.what > uapi::CALLS_RETURN {
+            return Err(match calls.what <= uapi::CALLS_PATH {
+                true => eopnotsupp(),
+                false => EINVAL,
+            });
+        }
+        let bytes = calls.bits.div_ceil(64) as usize * size_of::<u64>();
+        let bitmap = UserSlice::new(UserPtr::from_addr(calls.bitmap as usize), bytes);
+        let mut reader = bitmap.reader();
+        let words = filter::words(calls.bits, || reader.read())?;
+        let others = calls.flags & uapi::CALLS_OTHERS != 0;
+        self.session
+            .filter
+            .set_calls(calls.what, calls.abi, &words, others)?;
+        self.session.update_all();
+        Ok(())
+    }
+
+    // --- all of them -----------------------------------------------------------------------------
+
+    pub(crate) fn ioctl(&self, cmd: u32, arg: usize) -> Result<isize> {
+        if _IOC_TYPE(cmd) != uapi::IOC {
+            return Err(ENOTTY);
+        }
+        let size = _IOC_SIZE(cmd);
+        match _IOC_NR(cmd) {
+            nr::EXCHANGE => return self.exchange(arg, size),
+            nr::ANSWER => self.session.answer(&abi::read(arg, size)?)?,
+            nr::INFO => self.info(arg, size)?,
+            nr::SET_OPTIONS => self.set_options(&abi::read(arg, size)?)?,
+            nr::SET_CALLS => self.set_calls(&abi::read(arg, size)?)?,
+            nr::SET_EVENTS => self.set_events(&abi::read(arg, size)?)?,
+            nr::ADOPT => {
+                let request: Adopt = abi::read(arg, size)?;
+                if request.flags != 0 || request.reserved != 0 {
+                    return Err(EINVAL);
+                }
+                adopt::adopt(&self.session, self.port, &request)?;
+            }
+            nr::ATTACH => self.attach(arg, size)?,
+            nr::DETACH_THREAD => self.detach(&abi::read(arg, size)?)?,
+            nr::SET_THREAD => self.set_thread(&abi::read(arg, size)?)?,
+            0..=nr::LAST => return Err(eopnotsupp()),
+            _ => return Err(ENOTTY),
+        }
+        Ok(0)
+    }
+
+    /// For `/proc/PID/fdinfo`.
+    pub(crate) fn show(&self, m: &SeqFile) {
+        let session = &self.session;
+        let Inner {
+            live,
+            waiting,
+            events,
+            lost,
+            options,
+            ..
+        } = *session.lock();
+        let unread = session
+            .lock()
+            .port(self.port)
+            .map_or(0, |port| port.fifo.len());
+        let at_close = match options.at_close {
+            uapi::AT_CLOSE_FAIL => "fail",
+            uapi::AT_CLOSE_KILL => "kill",
+            _ => "detach",
+        };
+        seq_print!(
+            m,
+            "kmview-session:\tthreads={} waiting={} unread={} events={} lost={} at-close={}\n",
+            live,
+            waiting,
+            unread,
+            events,
+            lost,
+            at_close
+        );
+        session.for_each_thread(|id| {
+            let mut inner = session.lock();
+            let Some(entry) = inner.thread(id).filter(|entry| entry.ended.is_none()) else {
+                return;
+            };
+            let (tid, pid) = (entry.tid, entry.pid);
+            let kind = match entry.waits() {
+                true => entry.event.kind,
+                false => 0,
+            };
+            let (ticket, read) = (entry.ticket, u32::from(entry.is_read()));
+            drop(inner);
+            seq_print!(
+                m,
+                "kmview-thread:\ttid={} pid={} kind={} ticket={} read={}\n",
+                tid,
+                pid,
+                kind,
+                ticket,
+                read
+            );
+        });
+    }
+}
+
+/// At least one, and at most what the kernel can wait.
+fn jiffies(ns: i64) -> Jiffies {
+    const NS_PER_MS: i64 = 1_000_000;
+
+    let ms = (ns / NS_PER_MS).saturating_add(1);
+    msecs_to_jiffies(ms.min(i32::MAX.into()) as u32).max(1)
+}

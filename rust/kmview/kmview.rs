@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! kmview: system call virtualisation from user space, over a file descriptor.
+//!
+//! `include/uapi/linux/kmview.h` says what it does. A thread of a session has one engine of utrace
+//! for it ([`tracee`]), which queues the thread's events in the session ([`session`]) and pauses;
+//! whoever has the file reads and answers them ([`file`]), and the thread does what it is told.
+
+use kernel::prelude::*;
+
+mod adopt;
+mod file;
+mod filter;
+mod session;
+mod sys;
+mod table;
+mod thread;
+mod tracee;
+
+module! {
+    type: KmviewModule,
+    name: "kmview",
+    authors: ["The utrace developers"],
+    description: "System call virtualisation from user space",
+    license: "GPL",
+    imports_ns: ["UTRACE"],
+}
+
+// While a file is open, the module stays. Threads of a session that outlived its monitor are let go
+// by utrace when it goes.
+struct KmviewModule {
+    _device: sys::device::Device,
+}
+
+impl kernel::Module for KmviewModule {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        Ok(KmviewModule {
+            _device: sys::device::Device::register()?,
+        })
+    }
+}

@@ -1,0 +1,799 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Sessions: threads, their events, and who reads and answers them.
+//!
+//! One lock guards a session. What is done under it is short and needs no memory; nothing of utrace
+//! is called under it but the release of a stop. A thread that waits has returned `Pause` from its
+//! callback, and takes its answer itself when its stop is over.
+
+use crate::{
+    filter::Filter,
+    sys::{
+        abi::{
+            Answer,
+            Event,
+            Options, //
+        },
+        device,
+        errno::estale,
+        task::{
+            self,
+            Opener, //
+        },
+        uapi::{
+            self,
+            Kind, //
+        }, //
+    },
+    table::{
+        self,
+        Fifo,
+        Item,
+        Room,
+        Table, //
+    },
+    thread::{
+        Entry,
+        Origin,
+        Phase,
+        Release, //
+    }, //
+};
+use kernel::{
+    new_mutex,
+    new_poll_condvar,
+    new_spinlock,
+    prelude::*,
+    rbtree::{
+        RBTree,
+        RBTreeNodeReservation, //
+    },
+    sync::{
+        lock::{
+            spinlock::SpinLockBackend,
+            Guard, //
+        },
+        poll::PollCondVar,
+        Arc,
+        Mutex,
+        SpinLock, //
+    },
+    task::Task, //
+};
+use utrace::{
+    Control,
+    EngineRef,
+    EventSet, //
+};
+
+/// Where the readers of a queue wait.
+#[pin_data]
+pub(crate) struct Wait {
+    #[pin]
+    pub(crate) changed: PollCondVar,
+}
+
+/// A queue, and who waits for it.
+pub(crate) struct Port {
+    pub(crate) fifo: Fifo,
+    wait: Arc<Wait>,
+}
+
+/// What the lock guards.
+pub(crate) struct Inner {
+    pub(crate) threads: Table<Entry>,
+    /// The numbers of the threads, by [`task::address`].
+    by_task: RBTree<usize, u64>,
+    /// By number; closed ones stay as holes.
+    pub(crate) ports: KVec<Option<Port>>,
+    /// How many threads have not ended.
+    pub(crate) live: usize,
+    /// How many wait for an answer.
+    pub(crate) waiting: usize,
+    /// How many adoptions are on.
+    adopters: usize,
+    /// There has been a thread.
+    ever: bool,
+    /// The last port has been closed.
+    closed: bool,
+    pub(crate) options: Options,
+    /// The last number given out.
+    numbers: u64,
+    pub(crate) events: u64,
+    /// Threads that could not be followed, for want of memory.
+    pub(crate) lost: u64,
+}
+
+pub(crate) type Locked<'a> = Guard<'a, Inner, SpinLockBackend>;
+
+/// A session.
+#[pin_data]
+pub(crate) struct Session {
+    pub(crate) filter: Filter,
+    pub(crate) opener: Opener,
+    #[pin]
+    inner: SpinLock<Inner>,
+    /// The engines that wait for the children of monitors, or for their exec.
+    #[pin]
+    adoptions: Mutex<KVec<(u64, EngineRef)>>,
+}
+
+/// What became of an event that a thread wanted to wait with.
+pub(crate) enum Posted {
+    /// It is queued.
+    Waits,
+    /// Nobody reads any more: do as the session chose.
+    Closed(Policy),
+    /// The thread has been let go.
+    Gone,
+}
+
+/// What becomes of threads without a monitor.
+#[derive(Clone, Copy)]
+pub(crate) enum Policy {
+    Detach,
+    Fail(i32),
+    Kill,
+}
+
+/// What a thread is to do when its stop is over.
+pub(crate) enum Decision {
+    Answer(Answer),
+    /// It was woken for nothing.
+    Again,
+    Closed(Policy),
+    Gone,
+}
+
+impl Inner {
+    fn number(&mut self, slot: usize) -> u64 {
+        self.numbers += 1;
+        table::number(self.numbers, slot)
+    }
+
+    /// The thread with this number.
+    pub(crate) fn thread(&mut self, id: u64) -> Option<&mut Entry> {
+        self.threads
+            .get(table::slot_of(id))
+            .filter(|entry| entry.id == id)
+    }
+
+    /// The thread that waits with this ticket, which has been read.
+    fn waiting(&mut self, ticket: u64) -> Result<&mut Entry> {
+        self.threads
+            .get(table::slot_of(ticket))
+            .filter(|entry| entry.ticket == ticket && entry.phase == Phase::Read)
+            .ok_or_else(estale)
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        match self.options.at_close {
+            uapi::AT_CLOSE_FAIL => Policy::Fail(self.options.at_close_errno),
+            uapi::AT_CLOSE_KILL => Policy::Kill,
+            _ => Policy::Detach,
+        }
+    }
+
+    pub(crate) fn port(&mut self, port: usize) -> Option<&mut Port> {
+        self.ports.get_mut(port)?.as_mut()
+    }
+
+    /// Queues an item, and wakes a reader of the queue.
+    fn push(&mut self, port: usize, item: Item) {
+        let Some(port) = self.port(port) else { return };
+        if !port.fifo.push(item) {
+            pr_warn!("a queue is full: this should not happen\n");
+        }
+        port.wait.changed.notify_sync();
+    }
+
+    /// Nothing more will come, until somebody attaches.
+    fn is_over(&self) -> bool {
+        self.ever && self.live == 0 && self.adopters == 0
+    }
+
+    /// [`Self::is_over`], and everything in the queue has been read.
+    pub(crate) fn is_at_end(&mut self, port: usize) -> bool {
+        self.is_over() && self.port(port).is_none_or(|port| port.fifo.is_empty())
+    }
+
+    /// Tells the readers, if it is.
+    fn note_end(&self) {
+        if self.is_over() {
+            for port in self.ports.iter().flatten() {
+                port.wait.changed.notify_all();
+            }
+        }
+    }
+
+    /// Whether the thread still waits; if so, it is done with that.
+    fn end_wait(&mut self, id: u64) {
+        let Some(entry) = self.thread(id) else { return };
+        let (phase, ticket, port) = (entry.phase, entry.ticket, entry.origin.port);
+        entry.phase = Phase::Idle;
+        entry.ticket = 0;
+        if matches!(phase, Phase::Queued | Phase::Read) {
+            self.waiting -= 1;
+        }
+        if phase == Phase::Queued {
+            if let Some(port) = self.port(port) {
+                port.fifo.purge(|item| item == Item::Event(ticket));
+            }
+        }
+    }
+
+    /// Takes a thread out, with all that is queued about it. What it gives is to be dropped without
+    /// the lock.
+    fn remove(&mut self, id: u64) -> Option<KBox<Entry>> {
+        self.end_wait(id);
+        let slot = table::slot_of(id);
+        let entry = self.thread(id)?;
+        let (port, task) = (entry.origin.port, task::address(&entry.task));
+        if entry.ended.is_none() {
+            self.live -= 1;
+            // Only a thread that has not ended is found by its address.
+            let _ = self.by_task.remove(&task);
+        }
+        if let Some(port) = self.port(port) {
+            port.fifo.purge(|item| item.slot() == slot);
+        }
+        self.threads.remove(slot)
+    }
+}
+
+impl Session {
+    pub(crate) fn new() -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Session {
+                filter: Filter::new(),
+                opener: Opener::current(),
+                inner <- new_spinlock!(Inner {
+                    threads: Table::new(),
+                    by_task: RBTree::new(),
+                    ports: KVec::new(),
+                    live: 0,
+                    waiting: 0,
+                    adopters: 0,
+                    ever: false,
+                    closed: false,
+                    options: Options {
+                        follow: uapi::FOLLOW_THREADS | uapi::FOLLOW_PROCESSES,
+                        ..Options::default()
+                    },
+                    numbers: 0,
+                    events: 0,
+                    lost: 0,
+                }),
+                adoptions <- new_mutex!(KVec::new()),
+            }),
+            GFP_KERNEL_ACCOUNT,
+        )
+    }
+
+    pub(crate) fn lock(&self) -> Locked<'_> {
+        self.inner.lock()
+    }
+
+    // --- queues ------------------------------------------------------------------------------
+
+    /// Adds a queue. Gives its number, and where its readers wait.
+    pub(crate) fn add_port(&self) -> Result<(usize, Arc<Wait>)> {
+        let wait = Arc::pin_init(
+            pin_init!(Wait {
+                changed <- new_poll_condvar!(),
+            }),
+            GFP_KERNEL_ACCOUNT,
+        )?;
+        loop {
+            let room = self.lock().threads.capacity();
+            let count = self.lock().ports.len();
+            let port = Port {
+                fifo: Fifo::new(room)?,
+                wait: wait.clone(),
+            };
+            let mut ports = KVec::with_capacity(count + 1, GFP_KERNEL_ACCOUNT)?;
+            let mut inner = self.lock();
+            if inner.closed {
+                return Err(ESRCH);
+            }
+            if inner.threads.capacity() > room || inner.ports.len() > count {
+                continue;
+            }
+            for port in inner.ports.drain_all() {
+                let _ = ports.push_within_capacity(port);
+            }
+            let _ = ports.push_within_capacity(Some(port));
+            let number = ports.len() - 1;
+            core::mem::swap(&mut inner.ports, &mut ports);
+            drop(inner);
+            return Ok((number, wait));
+        }
+    }
+
+    /// A queue's last file is closed. Its threads move to another one; with the last one, the
+    /// session ends.
+    pub(crate) fn close_port(&self, number: usize) {
+        let mut inner = self.lock();
+        let port = inner.ports.get_mut(number).and_then(Option::take);
+        inner.closed = inner.ports.iter().all(Option::is_none);
+        if !inner.closed {
+            drop(inner);
+            drop(port);
+            return;
+        }
+        let policy = inner.policy();
+        drop(inner);
+        drop(port);
+        self.end_adoptions(|_| true);
+        self.for_each_thread(|id| match policy {
+            Policy::Detach => self.detach(id),
+            Policy::Fail(_) => self.let_go(id),
+            Policy::Kill => self.kill(id),
+        });
+    }
+
+    /// Calls `f` with the number of each thread that is there when it gets to it.
+    pub(crate) fn for_each_thread(&self, mut f: impl FnMut(u64)) {
+        let mut slot = 0;
+        loop {
+            let mut inner = self.lock();
+            if slot >= inner.threads.len() {
+                return;
+            }
+            let id = inner.threads.get(slot).map(|entry| entry.id);
+            drop(inner);
+            if let Some(id) = id {
+                f(id);
+            }
+            slot += 1;
+        }
+    }
+
+    // --- threads come and go -----------------------------------------------------------------
+
+    /// The lock, with room for one more thread.
+    fn lock_with_room(&self) -> Result<Locked<'_>> {
+        loop {
+            let inner = self.lock();
+            if inner.threads.has_room() {
+                return Ok(inner);
+            }
+            let want = (inner.threads.capacity() * 2).max(16);
+            let ports = inner.ports.len();
+            drop(inner);
+            if want > table::MAX_THREADS {
+                return Err(ENOMEM);
+            }
+            let mut room = Room::new(want)?;
+            let threads = room.capacity();
+            let mut fifos = KVec::with_capacity(ports, GFP_KERNEL_ACCOUNT)?;
+            for _ in 0..ports {
+                let _ = fifos.push_within_capacity(Fifo::new(threads)?);
+            }
+            let mut inner = self.lock();
+            if inner.ports.len() != ports {
+                continue;
+            }
+            // The queues first: there is a slot only if there is room for what it makes.
+            for (port, fifo) in inner.ports.iter_mut().zip(&mut fifos) {
+                if let Some(port) = port {
+                    port.fifo.enlarge(fifo);
+                }
+            }
+            inner.threads.enlarge(&mut room);
+            drop(inner);
+        }
+    }
+
+    /// Takes a thread in, and queues its NEW if `announce`. Gives its number.
+    pub(crate) fn insert(
+        &self,
+        task: &Task,
+        origin: Origin,
+        extra: EventSet,
+        announce: bool,
+    ) -> Result<u64> {
+        let mut entry = Entry::new(task, origin, self.opener.numbers(task))?;
+        let node = RBTreeNodeReservation::new(GFP_KERNEL_ACCOUNT)?;
+        let address = task::address(task);
+        let mut inner = self.lock_with_room()?;
+        if inner.by_task.get(&address).is_some() {
+            return Err(EEXIST);
+        }
+        let id = {
+            let slot = inner.threads.next();
+            inner.number(slot)
+        };
+        entry.id = id;
+        entry.announced = announce;
+        entry.extra = extra;
+        inner.threads.insert(entry);
+        drop(inner.by_task.insert(node.into_node(address, id)));
+        inner.live += 1;
+        inner.ever = true;
+        if announce {
+            inner.push(origin.port, Item::New(id));
+        }
+        Ok(id)
+    }
+
+    /// The engine of a thread that was taken in. What it hears of is settled.
+    pub(crate) fn set_engine(&self, id: u64, engine: &EngineRef) {
+        let mut spare = Some(engine.clone());
+        let mut inner = self.lock();
+        if let Some(entry) = inner.thread(id) {
+            if entry.engine.is_none() && entry.ended.is_none() {
+                entry.engine = spare.take();
+            }
+            self.update(entry);
+        }
+        drop(inner);
+        drop(spare);
+    }
+
+    /// Has a thread's engine hear of what the filter says now, and of what the thread needs.
+    fn update(&self, entry: &Entry) {
+        if let Some(engine) = &entry.engine {
+            // A thread that is dead, or being let go, needs none.
+            let _ = engine.set_events(self.filter.events() | entry.extra);
+        }
+    }
+
+    /// Changes what the thread needs besides.
+    pub(crate) fn set_extra(&self, id: u64, change: impl FnOnce(EventSet) -> EventSet) {
+        if let Some(entry) = self.lock().thread(id) {
+            entry.extra = change(entry.extra);
+            self.update(entry);
+        }
+    }
+
+    /// After a change of the filter.
+    pub(crate) fn update_all(&self) {
+        self.for_each_thread(|id| self.set_extra(id, |extra| extra));
+    }
+
+    /// A thread has ended: it is dead, out of reach, or was never reached. The monitor is told. What
+    /// was waited for is void.
+    pub(crate) fn ended(&self, id: u64, flags: u16) {
+        let mut inner = self.lock();
+        inner.end_wait(id);
+        let closed = inner.closed;
+        let Some(entry) = inner.thread(id) else {
+            return;
+        };
+        if entry.ended.is_some() {
+            return;
+        }
+        if closed {
+            let removed = inner.remove(id);
+            drop(inner);
+            drop(removed);
+            return;
+        }
+        entry.ended = Some(flags);
+        let engine = entry.engine.take();
+        let port = entry.origin.port;
+        let address = task::address(&entry.task);
+        let announce = !core::mem::replace(&mut entry.announced, true);
+        let _ = inner.by_task.remove(&address);
+        inner.live -= 1;
+        if announce {
+            inner.push(port, Item::New(id));
+        }
+        inner.push(port, Item::End(id));
+        inner.note_end();
+        drop(inner);
+        drop(engine);
+    }
+
+    /// The engine of a thread has gone, whatever the reason. Without an END if it was let go.
+    pub(crate) fn engine_gone(&self, id: u64) {
+        let mut inner = self.lock();
+        let Some(entry) = inner.thread(id) else {
+            return;
+        };
+        if entry.ended.is_some() {
+            return;
+        }
+        let removed = inner.remove(id);
+        inner.note_end();
+        drop(inner);
+        drop(removed);
+    }
+
+    /// Lets a thread go: it runs on by itself.
+    pub(crate) fn detach(&self, id: u64) {
+        let mut inner = self.lock();
+        let Some(entry) = inner.thread(id) else {
+            return;
+        };
+        if entry.ended.is_some() {
+            return;
+        }
+        if entry.users != 0 {
+            entry.release = Release::Detach;
+            inner.end_wait(id);
+            return;
+        }
+        let removed = inner.remove(id);
+        inner.note_end();
+        drop(inner);
+        if let Some(engine) = removed.as_ref().and_then(|entry| entry.engine.as_ref()) {
+            // A callback that runs is its last one; a thread that exits needs nothing.
+            let _ = engine.control(Control::Detach);
+        }
+        drop(removed);
+    }
+
+    /// Has a thread that waits look what there is for it.
+    fn let_go(&self, id: u64) {
+        let mut inner = self.lock();
+        if let Some(entry) = inner.thread(id) {
+            if let Some(engine) = entry.engine.as_ref().filter(|_| entry.waits()) {
+                let _ = engine.resume_number(entry.stop);
+            }
+        }
+    }
+
+    fn kill(&self, id: u64) {
+        let mut inner = self.lock();
+        let task = inner.thread(id).map(|entry| entry.task.clone());
+        drop(inner);
+        if let Some(task) = task {
+            task::kill(&task);
+        }
+    }
+
+    pub(crate) fn set_status(&self, id: u64, status: i32) {
+        if let Some(entry) = self.lock().thread(id) {
+            entry.status = Some(status);
+        }
+    }
+
+    /// After an exec. Gives the number that the thread had before.
+    pub(crate) fn update_numbers(&self, id: u64, (tid, pid): (i32, i32)) -> i32 {
+        let mut inner = self.lock();
+        let Some(entry) = inner.thread(id) else {
+            return tid;
+        };
+        entry.pid = pid;
+        core::mem::replace(&mut entry.tid, tid)
+    }
+
+    /// For what a thread of the session makes.
+    pub(crate) fn origin_of_child(&self, id: u64, clone_flags: u64) -> Option<(Origin, u32)> {
+        let mut inner = self.lock();
+        let follow = inner.options.follow;
+        let entry = inner.thread(id)?;
+        let origin = Origin {
+            flags: uapi::BY_CLONE,
+            parent: id,
+            clone_flags,
+            ..entry.origin
+        };
+        Some((origin, follow))
+    }
+
+    /// A new thread could not be followed. Gives what is to become of it, and notes it.
+    pub(crate) fn lose(&self) -> Policy {
+        let mut inner = self.lock();
+        inner.lost += 1;
+        inner.policy()
+    }
+
+    /// What becomes of threads now that nobody reads; `None` while somebody does.
+    pub(crate) fn policy_if_closed(&self) -> Option<Policy> {
+        let inner = self.lock();
+        inner.closed.then(|| inner.policy())
+    }
+
+    /// Closes what the current process has open of this session.
+    pub(crate) fn close_own_files(&self) {
+        device::close_own_files(self);
+    }
+
+    // --- adoptions ---------------------------------------------------------------------------
+
+    /// Gives its number.
+    pub(crate) fn begin_adoption(&self) -> Result<u64> {
+        let mut inner = self.lock();
+        if inner.closed {
+            return Err(ESRCH);
+        }
+        inner.adopters += 1;
+        Ok(inner.number(0))
+    }
+
+    pub(crate) fn add_adoption(&self, number: u64, engine: EngineRef) -> Result {
+        self.adoptions.lock().push((number, engine), GFP_KERNEL)?;
+        Ok(())
+    }
+
+    /// The engine of an adoption has gone.
+    pub(crate) fn end_adoption(&self, number: u64) {
+        let mut adoptions = self.adoptions.lock();
+        let found = adoptions.iter().position(|(other, _)| *other == number);
+        let engine = found.and_then(|i| adoptions.remove(i).ok());
+        drop(adoptions);
+        drop(engine);
+        let mut inner = self.lock();
+        inner.adopters -= 1;
+        inner.note_end();
+    }
+
+    /// Ends those that are meant.
+    pub(crate) fn end_adoptions(&self, mut which: impl FnMut(&EngineRef) -> bool) {
+        loop {
+            let mut adoptions = self.adoptions.lock();
+            let found = adoptions.iter().position(|(_, engine)| which(engine));
+            let engine = found.and_then(|i| adoptions.remove(i).ok());
+            drop(adoptions);
+            let Some((_, engine)) = engine else { return };
+            let _ = engine.control(Control::Detach);
+        }
+    }
+
+    // --- events: by the thread itself ---------------------------------------------------------
+
+    /// Queues an event that the current thread, number `id`, is going to wait with, in the stop
+    /// that `engine` gives.
+    pub(crate) fn post(
+        &self,
+        id: u64,
+        mut event: Event,
+        stop: u64,
+        engine: impl FnOnce() -> EngineRef,
+    ) -> Posted {
+        let mut inner = self.lock();
+        if inner.closed {
+            return Posted::Closed(inner.policy());
+        }
+        // Killed while it waited: this is its exit.
+        inner.end_wait(id);
+        let ticket = inner.number(table::slot_of(id));
+        let Some(entry) = inner.thread(id) else {
+            return Posted::Gone;
+        };
+        if entry.ended.is_some() || entry.release == Release::Detach {
+            return Posted::Gone;
+        }
+        if entry.engine.is_none() {
+            // Whoever attached has not got there yet.
+            entry.engine = Some(engine());
+        }
+        entry.fill(&mut event);
+        event.ticket = ticket;
+        if event.kind == Kind::New as u16 {
+            entry.announced = true;
+        }
+        entry.event = event;
+        entry.ticket = ticket;
+        entry.stop = stop;
+        entry.phase = Phase::Queued;
+        let port = entry.origin.port;
+        inner.events += 1;
+        inner.waiting += 1;
+        inner.push(port, Item::Event(ticket));
+        Posted::Waits
+    }
+
+    /// What the current thread is to do, now that its stop is over; if nothing, it waits on in
+    /// `stop`.
+    pub(crate) fn decision(&self, id: u64, stop: u64) -> Decision {
+        let mut inner = self.lock();
+        let closed = inner.closed.then(|| inner.policy());
+        let Some(entry) = inner.thread(id) else {
+            return Decision::Gone;
+        };
+        match (entry.phase, closed) {
+            (Phase::Answered, _) => {
+                entry.phase = Phase::Idle;
+                Decision::Answer(entry.answer)
+            }
+            (Phase::Queued | Phase::Read, None) => {
+                entry.stop = stop;
+                Decision::Again
+            }
+            (_, Some(policy)) => {
+                inner.end_wait(id);
+                Decision::Closed(policy)
+            }
+            (Phase::Idle, None) => Decision::Gone,
+        }
+    }
+
+    // --- events: by the monitor ----------------------------------------------------------------
+
+    /// The next item of a queue, with what is to be told of it. To be followed by [`Self::done`] or
+    /// [`Self::undo`].
+    pub(crate) fn take(inner: &mut Inner, port: usize) -> Option<(Item, Event)> {
+        loop {
+            let item = inner.port(port)?.fifo.pop()?;
+            let event = match item {
+                Item::New(id) => inner.thread(id).map(|entry| entry.note_new()),
+                Item::End(id) => inner.thread(id).map(|entry| entry.note_end()),
+                Item::Event(ticket) => {
+                    let entry = inner.threads.get(table::slot_of(ticket));
+                    let entry = entry.filter(|it| it.ticket == ticket && it.phase == Phase::Queued);
+                    entry.map(|entry| {
+                        entry.phase = Phase::Read;
+                        entry.event
+                    })
+                }
+            };
+            if let Some(event) = event {
+                return Some((item, event));
+            }
+        }
+    }
+
+    /// What was taken has reached the monitor.
+    pub(crate) fn done(&self, item: Item) {
+        let Item::End(id) = item else { return };
+        let mut inner = self.lock();
+        let removed = inner.remove(id);
+        drop(inner);
+        drop(removed);
+    }
+
+    /// What was taken could not be given to the monitor: it is the next again.
+    pub(crate) fn undo(&self, port: usize, item: Item) {
+        let mut inner = self.lock();
+        if let Item::Event(ticket) = item {
+            match inner.waiting(ticket) {
+                Ok(entry) => entry.phase = Phase::Queued,
+                Err(_) => return,
+            }
+        }
+        if let Some(port) = inner.port(port) {
+            port.fifo.push_front(item);
+            port.wait.changed.notify_one();
+        }
+    }
+
+    /// Gives an answer.
+    pub(crate) fn answer(&self, answer: &Answer) -> Result {
+        let mut inner = self.lock();
+        let entry = inner.waiting(answer.ticket)?;
+        if !entry.accepts(answer) {
+            return Err(EINVAL);
+        }
+        if matches!(answer.action, uapi::DETACH | uapi::DETACH_ALL) {
+            let id = entry.id;
+            drop(inner);
+            self.detach(id);
+            if answer.action == uapi::DETACH_ALL {
+                self.end_adoptions(|_| true);
+                self.for_each_thread(|id| self.detach(id));
+            }
+            return Ok(());
+        }
+        entry.answer = *answer;
+        entry.phase = Phase::Answered;
+        entry.ticket = 0;
+        let result = if entry.users != 0 {
+            entry.release = Release::Resume;
+            Ok(())
+        } else {
+            resume(entry)
+        };
+        inner.waiting -= 1;
+        result
+    }
+
+    /// Names a thread, and where it gets its events.
+    pub(crate) fn set_cookie(&self, id: u64, cookie: u64) -> Result {
+        self.lock().thread(id).ok_or(ESRCH)?.origin.cookie = cookie;
+        Ok(())
+    }
+}
+
+/// Ends the stop of a thread that has its answer.
+fn resume(entry: &Entry) -> Result {
+    let engine = entry.engine.as_ref().ok_or_else(estale)?;
+    // Killed meanwhile: it takes no answer.
+    engine
+        .resume_number(entry.stop)
+        .map(|_| ())
+        .map_err(|_| estale())
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The structures of `include/uapi/linux/kmview.h`, between user space and us.
+
+use super::{
+    bindings,
+    errno::e2big,
+    uapi::Kind, //
+};
+use kernel::{
+    prelude::*,
+    transmute::{
+        AsBytes,
+        FromBytes, //
+    },
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    }, //
+};
+
+macro_rules! structures {
+    ($($name:ident = $raw:ident, $size:literal;)*) => {$(
+        pub(crate) type $name = bindings::$raw;
+
+        // No padding: the fields are aligned by their order, and fill it.
+        const _: () = assert!(size_of::<$name>() == $size);
+
+        // SAFETY: It consists of integers, without padding, of which any value is good.
+        unsafe impl FromBytes for $name {}
+        // SAFETY: As above.
+        unsafe impl AsBytes for $name {}
+    )*};
+}
+
+structures! {
+    Info = kmview_info, 32;
+    Event = kmview_event, 128;
+    Answer = kmview_answer, 88;
+    Exchange = kmview_exchange, 48;
+    Adopt = kmview_adopt, 16;
+    Attach = kmview_attach, 16;
+    Thread = kmview_thread, 8;
+    SetThread = kmview_set_thread, 24;
+    Options = kmview_options, 16;
+    Events = kmview_events, 24;
+    Calls = kmview_calls, 24;
+}
+
+/// What each kind of event carries.
+pub(crate) type Entry = bindings::kmview_event__bindgen_ty_1__bindgen_ty_1;
+pub(crate) type Return = bindings::kmview_event__bindgen_ty_1__bindgen_ty_2;
+pub(crate) type Created = bindings::kmview_event__bindgen_ty_1__bindgen_ty_3;
+pub(crate) type Exit = bindings::kmview_event__bindgen_ty_1__bindgen_ty_4;
+pub(crate) type Exec = bindings::kmview_event__bindgen_ty_1__bindgen_ty_5;
+pub(crate) type Signal = bindings::kmview_event__bindgen_ty_1__bindgen_ty_6;
+
+/// What an event is about.
+#[derive(Clone, Copy)]
+pub(crate) enum Body {
+    Entry(Entry),
+    Return(Return),
+    Created(Created),
+    Exit(Exit),
+    Exec(Exec),
+    Signal(Signal),
+}
+
+/// An event of this kind, all else to be filled in.
+pub(crate) fn event(kind: Kind, body: Body) -> Event {
+    let mut event = Event {
+        kind: kind as u16,
+        ..Event::default()
+    };
+    let place = &mut event.__bindgen_anon_1;
+    match body {
+        Body::Entry(entry) => place.entry = entry,
+        Body::Return(ret) => place.ret = ret,
+        Body::Created(created) => place.created = created,
+        Body::Exit(exit) => place.exit = exit,
+        Body::Exec(exec) => place.exec = exec,
+        Body::Signal(signal) => place.signal = signal,
+    }
+    event
+}
+
+/// The most that the caller's idea of a structure may have.
+const MAX: usize = 4096;
+
+/// Reads a structure of which the caller has `size` bytes: what is missing is 0, and what we do not
+/// know must be.
+pub(crate) fn read<T: FromBytes + AsBytes + Default>(addr: usize, size: usize) -> Result<T> {
+    let mut value = T::default();
+    let known = size.min(size_of::<T>());
+    if size > MAX {
+        return Err(e2big());
+    }
+    let mut reader = UserSlice::new(UserPtr::from_addr(addr), size).reader();
+    reader.read_slice(&mut value.as_bytes_mut()[..known])?;
+    let mut rest = [0; 64];
+    while !reader.is_empty() {
+        let part = reader.len().min(rest.len());
+        reader.read_slice(&mut rest[..part])?;
+        if rest[..part].iter().any(|&byte| byte != 0) {
+            return Err(e2big());
+        }
+    }
+    Ok(value)
+}
+
+/// Writes a structure for which the caller has `size` bytes; what we do not know is 0.
+pub(crate) fn write<T: AsBytes>(addr: usize, size: usize, value: &T) -> Result {
+    let known = size.min(size_of::<T>());
+    if size > MAX {
+        return Err(e2big());
+    }
+    let mut writer = UserSlice::new(UserPtr::from_addr(addr), size).writer();
+    writer.write_slice(&value.as_bytes()[..known])?;
+    while !writer.is_empty() {
+        let part = writer.len().min(64);
+        writer.write_slice(&[0; 64][..part])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `/dev/kmview`: what `device.c` calls.
+
+use super::bindings;
+use crate::{
+    file::OpenFile,
+    session::Session, //
+};
+use core::ptr;
+use kernel::{
+    error::to_result,
+    fs::File,
+    prelude::*,
+    seq_file::SeqFile,
+    sync::poll::PollTable,
+    types::ForeignOwnable, //
+};
+
+/// The device, until it is dropped.
+pub(crate) struct Device(());
+
+impl Device {
+    pub(crate) fn register() -> Result<Self> {
+        // SAFETY: Called once, by the module's init.
+        to_result(unsafe { bindings::kmview_device_register() })?;
+        Ok(Device(()))
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        // SAFETY: It was registered.
+        unsafe { bindings::kmview_device_unregister() }
+    }
+}
+
+/// Closes what descriptors of the session the current process has, unless it shares them.
+pub(crate) fn close_own_files(session: &Session) {
+    // SAFETY: The pointer is only compared.
+    unsafe { bindings::kmview_close_own_files(ptr::from_ref(session).cast()) }
+}
+
+/// # Safety
+///
+/// `private` must be from [`kmview_file_open`], and not be released while the result is used.
+unsafe fn open_file<'a>(private: *mut c_void) -> &'a OpenFile {
+    // SAFETY: By the contract.
+    unsafe { <KBox<OpenFile> as ForeignOwnable>::borrow(private.cast()) }
+}
+
+/// Defines what C calls, and checks its type against `helpers.h`.
+macro_rules! for_c {
+    ($(
+        unsafe fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block
+    )*) => {$(
+        const _: () = {
+            if true {
+                bindings::$name
+            } else {
+                $name
+            };
+        };
+
+        /// # Safety
+        ///
+        /// As `helpers.h` and `device.c` have it.
+        #[no_mangle]
+        unsafe extern "C" fn $name($($argument: $type),*) $(-> $result)? $body
+    )*};
+}
+
+for_c! {
+    unsafe fn kmview_file_open() -> *mut c_void {
+        match OpenFile::new() {
+            Ok(file) => file.into_foreign().cast(),
+            Err(err) => err.to_ptr(),
+        }
+    }
+
+    unsafe fn kmview_file_release(private: *mut c_void) {
+        // SAFETY: The file is released, once.
+        drop(unsafe { <KBox<OpenFile> as ForeignOwnable>::from_foreign(private.cast()) });
+    }
+
+    unsafe fn kmview_file_read(
+        private: *mut c_void,
+        buf: c_ulong,
+        size: usize,
+        nonblock: bool,
+    ) -> c_long {
+        // SAFETY: C calls with what it opened.
+        match unsafe { open_file(private) }.read(buf as usize, size, nonblock) {
+            Ok(done) => done as c_long,
+            Err(err) => err.to_errno() as c_long,
+        }
+    }
+
+    unsafe fn kmview_file_poll(
+        private: *mut c_void,
+        file: *mut kernel::bindings::file,
+        table: *mut kernel::bindings::poll_table_struct,
+    ) -> c_uint {
+        // SAFETY: C gives what the kernel gave it, valid for the call.
+        let (file, table) = unsafe { (File::from_raw_file(file), PollTable::from_raw(table)) };
+        // SAFETY: C calls with what it opened.
+        unsafe { open_file(private) }.poll(file, &table)
+    }
+
+    unsafe fn kmview_file_ioctl(private: *mut c_void, cmd: c_uint, arg: c_ulong) -> c_long {
+        // SAFETY: C calls with what it opened.
+        match unsafe { open_file(private) }.ioctl(cmd, arg as usize) {
+            Ok(result) => result as c_long,
+            Err(err) => err.to_errno() as c_long,
+        }
+    }
+
+    unsafe fn kmview_file_show(private: *mut c_void, m: *mut kernel::bindings::seq_file) {
+        // SAFETY: C gives what the kernel gave it, valid for the call.
+        let m = unsafe { SeqFile::from_raw(m) };
+        // SAFETY: C calls with what it opened.
+        unsafe { open_file(private) }.show(m);
+    }
+
+    unsafe fn kmview_file_is_of(private: *mut c_void, session: *const c_void) -> bool {
+        // SAFETY: C calls with a file that is open.
+        unsafe { open_file(private) }.is_of(session.cast())
+    }
+}

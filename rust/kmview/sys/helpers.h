@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Between the C and the Rust of kmview.
+ */
+#ifndef KMVIEW_HELPERS_H
+#define KMVIEW_HELPERS_H
+
+#include <linux/cred.h>
+#include <linux/fs.h>
+#include <linux/pid_namespace.h>
+#include <linux/poll.h>
+#include <linux/sched.h>
+#include <linux/seq_file.h>
+
+/* device.c, and what it calls: sys/device.rs */
+int kmview_device_register(void);
+void kmview_device_unregister(void);
+void *kmview_file_open(void);
+void kmview_file_release(void *private);
+long kmview_file_read(void *private, unsigned long buf, size_t size, bool nonblock);
+unsigned int kmview_file_poll(void *private, struct file *file, struct poll_table_struct *table);
+long kmview_file_ioctl(void *private, unsigned int cmd, unsigned long arg);
+void kmview_file_show(void *private, struct seq_file *m);
+bool kmview_file_is_of(void *private, const void *session);
+void kmview_close_own_files(const void *session);
+
+/* task.c */
+struct kmview_opener {
+	const struct cred *cred;
+	struct pid_namespace *pid_ns;
+};
+
+void kmview_opener_init(struct kmview_opener *opener);
+void kmview_opener_free(struct kmview_opener *opener);
+bool kmview_opener_may_trace_current(const struct kmview_opener *opener);
+int kmview_tid(const struct kmview_opener *opener, struct task_struct *task);
+int kmview_tgid(const struct kmview_opener *opener, struct task_struct *task);
+void kmview_kill(struct task_struct *task);
+bool kmview_is_dying(struct task_struct *task);
+struct task_struct *kmview_thread_after(struct task_struct *task, int after);
+bool kmview_same_process(struct task_struct *a, struct task_struct *b);
+
+#endif

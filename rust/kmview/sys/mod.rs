@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Wrappers over what the kernel crate lacks. All `unsafe` of the module is here.
+
+pub(crate) mod abi;
+mod bindings;
+pub(crate) mod device;
+pub(crate) mod errno;
+pub(crate) mod task;
+pub(crate) mod uapi;

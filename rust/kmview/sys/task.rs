@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Facts about threads, and about who opened a session.
+
+use super::bindings;
+use core::ptr::NonNull;
+use kernel::{
+    sync::aref::ARef,
+    task::Task, //
+};
+
+/// Whoever opened a session: with whose rights, and in which pid namespace.
+///
+/// # Invariants
+///
+/// The structure was initialised, and holds its references.
+pub(crate) struct Opener(bindings::kmview_opener);
+
+// SAFETY: Credentials and namespaces are reference counted, and not changed.
+unsafe impl Send for Opener {}
+// SAFETY: As above.
+unsafe impl Sync for Opener {}
+
+impl Opener {
+    /// The current thread.
+    pub(crate) fn current() -> Self {
+        let mut raw = bindings::kmview_opener::default();
+        // SAFETY: `raw` is valid for the call.
+        unsafe { bindings::kmview_opener_init(&mut raw) };
+        // INVARIANT: It was just done.
+        Opener(raw)
+    }
+
+    /// Whether it might ptrace the current thread, by the credentials of both.
+    pub(crate) fn may_trace_current(&self) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::kmview_opener_may_trace_current(&self.0) }
+    }
+
+    /// The numbers of a thread and of its process as the opener sees them; 0 if it does not.
+    pub(crate) fn numbers(&self, task: &Task) -> (i32, i32) {
+        // SAFETY: By the type invariant; the thread is valid.
+        unsafe {
+            (
+                bindings::kmview_tid(&self.0, task.as_ptr()),
+                bindings::kmview_tgid(&self.0, task.as_ptr()),
+            )
+        }
+    }
+}
+
+impl Drop for Opener {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant; they are not used any more.
+        unsafe { bindings::kmview_opener_free(&mut self.0) };
+    }
+}
+
+/// Sends SIGKILL.
+pub(crate) fn kill(task: &Task) {
+    // SAFETY: The thread is valid.
+    unsafe { bindings::kmview_kill(task.as_ptr()) }
+}
+
+pub(crate) fn kill_current() {
+    kill(kernel::current!());
+}
+
+/// Whether the current thread was killed, and only has not noticed yet.
+pub(crate) fn is_current_dying() -> bool {
+    // SAFETY: The current thread is valid.
+    unsafe { bindings::kmview_is_dying(Task::current_raw()) }
+}
+
+/// The thread of the same process with the lowest number above `after`.
+pub(crate) fn thread_after(task: &Task, after: i32) -> Option<ARef<Task>> {
+    // SAFETY: The thread is valid.
+    let next = unsafe { bindings::kmview_thread_after(task.as_ptr(), after) };
+    // SAFETY: The function gave a reference, which becomes ours.
+    NonNull::new(next.cast::<Task>()).map(|next| unsafe { ARef::from_raw(next) })
+}
+
+/// Whether it is a thread of the current process.
+pub(crate) fn is_of_current_process(task: &Task) -> bool {
+    // SAFETY: Both are valid.
+    unsafe { bindings::kmview_same_process(task.as_ptr(), Task::current_raw()) }
+}
+
+/// The other name of a thread, for comparison.
+pub(crate) fn address(task: &Task) -> usize {
+    task.as_ptr() as usize
+}
