@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# What a session costs, in instructions: a call that it does not select, and one that goes to its monitor and back.
+# More than the limits is a failure.
+
+tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+script=$(mktemp)
+trap 'rm -f "$script"' EXIT
+cat >"$script" <<'END'
+cd /selftests/utrace
+utrace-load utrace kmview || exit
+# What the machine still does after its start shares the processor.
+sleep 3
+echo "native $(./syscall_cost)"
+echo "filtered $(./kmview_cost filtered)"
+echo "round-trip $(./kmview_cost)"
+END
+
+echo 1..1
+if ! said=$("$tree/qemu/run" --kernel "$UTRACE_KERNEL" --icount --seed 1 --smp 1 --timeout 300 --with "$script:/cost" -- \
+	sh /cost); then
+	echo "# the machine failed"
+	echo "not ok 1 kmview_cost"
+	exit 1
+fi
+echo "# instructions per getpid():"
+while IFS= read -r line; do echo "# $line"; done <<<"$said"
+declare -A figure
+while read -r what instructions; do figure[$what]=${instructions%.*}; done <<<"$said"
+# The aims are 150 more than native, and 12000. These are what is reached, to be lowered with it.
+if [[ ${figure[filtered]} && ${figure["round-trip"]} ]] && ((figure[filtered] <= figure[native] + 700)) &&
+	((figure["round-trip"] <= 15000)); then
+	echo "ok 1 kmview_cost"
+else
+	echo "not ok 1 kmview_cost"
+fi
