@@ -313,6 +313,7 @@ pub struct SignalReport<'a> {
     pub(super) disposition: &'a mut action::Disposition,
 }
 stoppable!(SignalReport);
+present!(SignalReport, |_| At::Nowhere);
 
 impl SignalReport<'_> {
     /// Which of the signal events this is: what the signal would do by itself.
