@@ -1256,6 +1256,152 @@ TEST_F(capi, stop_engine)
 	EXPECT_EQ(0, second);
 }
 
+/* --- utrace_prepare_examine and what follows; all that it can do is in examine.c ----------------- */
+
+static const unsigned int examine_ops[] = {
+	UT_X_GET_REGS, UT_X_SET_REGS, UT_X_VIEW, UT_X_ACTIVE, UT_X_GET_REGSET, UT_X_SET_REGSET,
+	UT_X_READ, UT_X_WRITE, UT_X_STRING, UT_X_SYSCALL, UT_X_SET_SYSCALL, UT_X_SET_RESULT, UT_X_SKIP,
+};
+
+#define NR_EXAMINE_OPS	(sizeof(examine_ops) / sizeof(*examine_ops))
+
+static struct ut_examine uc_examine(int fd, int engine, unsigned int op, unsigned int flags)
+{
+	static char buf[512];
+	struct ut_examine x = {
+		.engine = engine, .op = op, .flags = flags, .note = 1, .buf = (__u64)buf,
+		.size = sizeof(buf), .prepare = 0, .done = 99, .finish = 99,
+	};
+	int err = ut_ioctl(fd, UT_EXAMINE, &x);
+
+	if (err)
+		x.prepare = x.done = x.finish = err;
+	return x;
+}
+
+/* The thread's next call parks at its entry, or makes the thread do so in its callback. */
+static int park_at_entry(struct __test_metadata *_metadata, FIXTURE_DATA(capi) *self)
+{
+	int engine = uc_engine(self->fd, self->pid, ENTRY);
+	struct ut_event event;
+
+	on(self->fd, engine, ENTRY, UT_STOP, 0, 1);
+	EXPECT_EQ(0, tracee_call(&self->tracee));
+	EXPECT_EQ(0, ut_next_of(self->fd, &event, ENTRY, CALL));
+	EXPECT_EQ(0, wait_parked(self->pid));
+	return engine;
+}
+
+TEST_F(capi, examine_without_prepare)
+{
+	int engine = park_at_entry(_metadata, self);
+
+	for (unsigned int i = 0; i < NR_EXAMINE_OPS; i++) {
+		struct ut_examine x = uc_examine(self->fd, engine, examine_ops[i], UC_X_NO_PREPARE);
+
+		EXPECT_EQ(-EINVAL, x.done) TH_LOG("operation %u", examine_ops[i]);
+		EXPECT_EQ(-EINVAL, x.finish);
+	}
+}
+
+TEST_F(capi, examine_when_prepare_was_refused)
+{
+	int engine = park_at_entry(_metadata, self);
+	struct ut_examine x;
+
+	x = uc_examine(self->fd, engine, UT_X_GET_REGS, UC_X_OTHER_TASK | UC_X_IN_SPITE);
+	EXPECT_EQ(-ESRCH, x.prepare);
+	EXPECT_EQ(-EINVAL, x.done);
+	EXPECT_EQ(-EINVAL, x.finish);
+}
+
+TEST_F(capi, examine_finished_wrongly)
+{
+	int engine = park_at_entry(_metadata, self);
+	struct ut_examine x;
+
+	x = uc_examine(self->fd, engine, UT_X_SYSCALL, UC_X_FINISH_OTHER);
+	EXPECT_EQ(0, x.prepare);
+	EXPECT_EQ(0, x.done);
+	EXPECT_EQ(-EINVAL, x.finish);
+	x = uc_examine(self->fd, engine, UT_X_SYSCALL, UC_X_FINISH_TWICE);
+	EXPECT_EQ(0, x.done);
+	EXPECT_EQ(-EINVAL, x.finish);
+	x = uc_examine(self->fd, engine, UT_X_SYSCALL, 0);
+	EXPECT_EQ(0, x.finish);
+}
+
+/* That of a callback ends with it, also when the thread is parked then. */
+TEST_F(capi, examine_after_its_callback)
+{
+	int engine = uc_engine(self->fd, self->pid, ENTRY);
+	struct ut_examine x = { .engine = engine, .op = UT_X_SYSCALL, .flags = UT_X_IN_CALLBACK };
+	struct ut_event event;
+
+	ASSERT_EQ(0, ut_ioctl(self->fd, UT_EXAMINE, &x));
+	on(self->fd, engine, ENTRY, UT_STOP, UT_F_EXAMINE, 1);
+	ASSERT_EQ(0, tracee_call(&self->tracee));
+	ASSERT_EQ(0, ut_next_of(self->fd, &event, ENTRY, CALL));
+	ASSERT_EQ(0, ut_ioctl(self->fd, UT_EXAMINED, &x));
+	EXPECT_EQ(0, x.prepare);
+	EXPECT_EQ(0, x.done);
+	EXPECT_EQ(0, x.finish);
+	EXPECT_EQ(CALL, x.nr);
+	ASSERT_EQ(0, wait_parked(self->pid));
+	for (unsigned int i = 0; i < NR_EXAMINE_OPS; i++) {
+		x = uc_examine(self->fd, engine, examine_ops[i], UC_X_STALE);
+		EXPECT_EQ(-EINVAL, x.done) TH_LOG("operation %u", examine_ops[i]);
+		EXPECT_EQ(-EINVAL, x.finish);
+	}
+	EXPECT_EQ(0, uc_examine(self->fd, engine, UT_X_SYSCALL, 0).finish);
+}
+
+/* A callback has its result for that. */
+TEST_F(capi, examine_skips_no_call_in_a_callback)
+{
+	int engine = uc_engine(self->fd, self->pid, ENTRY);
+	struct ut_examine x = {
+		.engine = engine, .op = UT_X_SKIP, .flags = UT_X_IN_CALLBACK, .result = 1,
+	};
+	long r = 0;
+
+	ASSERT_EQ(0, ut_ioctl(self->fd, UT_EXAMINE, &x));
+	on(self->fd, engine, ENTRY, UT_RESUME, UT_F_EXAMINE, 1);
+	ASSERT_EQ(0, tracee_call(&self->tracee));
+	ASSERT_EQ(0, ut_ioctl(self->fd, UT_EXAMINED, &x));
+	EXPECT_EQ(-EINVAL, x.done);
+	ASSERT_EQ(0, tracee_result(&self->tracee, &r));
+	EXPECT_EQ(getpid(), r);
+}
+
+/* The reaper is another thread: its own registers are nobody's business. */
+TEST_F(capi, examine_in_report_reap)
+{
+	int engine = uc_engine(self->fd, self->pid, UT_REAP);
+	struct ut_examine x = { .engine = engine, .op = UT_X_GET_REGS, .flags = UT_X_IN_CALLBACK };
+
+	ASSERT_EQ(0, ut_ioctl(self->fd, UT_EXAMINE, &x));
+	ut_on(self->fd, engine, UT_REAP, -1, UT_RESUME, UT_F_EXAMINE, 1);
+	tracee_end(&self->tracee);
+	ASSERT_EQ(0, ut_ioctl(self->fd, UT_EXAMINED, &x));
+	EXPECT_EQ(-ESRCH, x.prepare);
+}
+
+TEST_F(capi, examine_of_no_such_regset)
+{
+	int engine = park_at_entry(_metadata, self);
+	struct ut_examine x = { .engine = engine, .op = UT_X_GET_REGSET, .view = 33, .note = 1 };
+
+	ASSERT_EQ(0, ut_ioctl(self->fd, UT_EXAMINE, &x));
+	EXPECT_EQ(-ENOENT, x.done);
+	x = (struct ut_examine) { .engine = engine, .op = UT_X_ACTIVE, .view = 64, .note = 0x7777 };
+	ASSERT_EQ(0, ut_ioctl(self->fd, UT_EXAMINE, &x));
+	EXPECT_EQ(-ENOENT, x.done);
+	x = (struct ut_examine) { .engine = engine, .op = UT_X_VIEW, .view = 1 };
+	ASSERT_EQ(0, ut_ioctl(self->fd, UT_EXAMINE, &x));
+	EXPECT_EQ(-ENOENT, x.done);
+}
+
 /* --- references ------------------------------------------------------------------------------- */
 
 TEST_F(capi, release_after_detach_and_put)

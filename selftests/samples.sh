@@ -65,7 +65,10 @@ ended() {
 	[ $status = "$1" ] || { echo "status $status, not $1"; cat "$work/output"; return 1; }
 }
 
-shown() { cat "$1" && grep -q "$2" "$1" || { echo "not shown: $2"; return 1; }; }
+shown() {
+	cat "$1"
+	grep -q "$2" "$1" || { echo "not shown: $2"; return 1; }
+}
 
 # --- the catcher -------------------------------------------------------------------------------------
 

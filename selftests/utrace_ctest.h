@@ -4,7 +4,8 @@
  * passed through as they are: actions, masks, flags and errors.
  *
  * Of utrace_test.h it has UT_SCRIPT, UT_CONTROL, UT_SET_EVENTS, UT_STOP_OP, UT_RESUME_OP,
- * UT_BARRIER, UT_DROP, UT_NEXT, UT_WAIT_HELD, UT_GO and UT_COUNT, and no holds behind the callback.
+ * UT_BARRIER, UT_DROP, UT_NEXT, UT_WAIT_HELD, UT_GO, UT_COUNT, UT_EXAMINE and UT_EXAMINED, and no
+ * holds behind the callback.
  * In @found of struct ut_op is said as whose engine it is addressed (UC_AS_*); of a ticketless
  * resume it does not say what it found.
  */
@@ -66,5 +67,13 @@ struct uc_info {
 #define UC_IRQ_STOP		100	/* utrace_stop_engine(), ticket in @ticket */
 #define UC_IRQ_RESUME		101	/* utrace_resume_ticket() with @ticket */
 #define UC_IRQ_GET_PUT		102
+
+/* Flags of UT_EXAMINE: what is done wrong. */
+#define UC_X_NO_PREPARE		(1 << 8)	/* with zeroes */
+#define UC_X_STALE		(1 << 9)	/* with that of a callback that has returned */
+#define UC_X_OTHER_TASK		(1 << 10)	/* prepare with another thread */
+#define UC_X_IN_SPITE		(1 << 11)	/* go on although it was refused */
+#define UC_X_FINISH_OTHER	(1 << 12)	/* finish with another thread */
+#define UC_X_FINISH_TWICE	(1 << 13)
 
 #endif

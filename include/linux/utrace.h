@@ -28,11 +28,26 @@
  * utrace_stop_ticket     self           ticket; 0: no callback that could stop
  * utrace_stop_engine     any, self      as utrace_control STOP, and the ticket
  * utrace_resume_ticket   any, self      0; -ESTALE: that stop is over; -ESRCH
+ * utrace_prepare_examine sleep, self    0; -EINVAL -EAGAIN -ESRCH
+ * utrace_finish_examine  any, self      0; -EAGAIN: it ran; -EINVAL
+ * utrace_get_regs        sleep, self    0; of these and of all below also -EAGAIN: it ran;
+ *                                       -EINVAL: nothing is examined; -ESRCH
+ * utrace_set_regs        sleep, self    0; -EIO: no such values, none is set
+ * utrace_regset_view     sleep, self    the view; -ENOENT: no such one
+ * utrace_regset_size     sleep, self    bytes in use; -ENOENT: no such regset; -ENODEV
+ * utrace_get_regset      sleep, self    bytes; -ENOENT -EINVAL -EOPNOTSUPP -ENODEV -ENOMEM
+ * utrace_set_regset      sleep, self    0; -ENOENT -EINVAL -EOPNOTSUPP -ENODEV -EFAULT -EIO
+ * utrace_read_memory     sleep, self    bytes; -EFAULT: not even one
+ * utrace_write_memory    sleep, self    bytes; -EFAULT: not even one
+ * utrace_read_string     sleep, self    length; -EFAULT; -ENAMETOOLONG
+ * utrace_get_syscall     sleep, self    0
+ * utrace_set_syscall     sleep, self    0; -EINVAL: not at the entry of a call
+ * utrace_set_syscall_result  sleep, self  0; -EINVAL: not at the exit of a call
+ * utrace_skip_syscall    sleep          0; -EINVAL: not parked at the entry of a call
  * utrace_engine_get      any            -
  * utrace_engine_put      any, as far as release() allows it; the last one calls that
  *
- * Not there yet: signals, job control and stepping, whose numbers are refused with -EOPNOTSUPP, and
- * utrace_prepare_examine() and utrace_finish_examine().
+ * Not there yet: signals, job control and stepping, whose numbers are refused with -EOPNOTSUPP.
  *
  * A module that was written for the old header needs
  *
@@ -60,6 +75,8 @@
 struct linux_binfmt;
 struct linux_binprm;
 struct pt_regs;
+struct user_regs_struct;
+struct user_regset_view;
 
 /* The date of this form of the API; the last historic one was 20091216. */
 #define UTRACE_API_VERSION	20261101
@@ -481,6 +498,289 @@ int __must_check utrace_stop_engine(struct utrace_engine *engine, u64 *ticket);
  * * -%ESRCH: the thread is dying or dead, or the engine is detached
  */
 int utrace_resume_ticket(struct utrace_engine *engine, u64 ticket);
+
+/**
+ * struct utrace_examiner - one examination of a thread
+ *
+ * Belongs to who examines, on the stack as a rule. utrace_prepare_examine() fills it. The caller keeps
+ * his reference to the engine as long as he uses it.
+ */
+struct utrace_examiner {
+	/* private: */
+	struct utrace_engine *engine;
+	u64 turn;
+};
+
+/* Which view of its registers: what the thread itself runs, or always the same. */
+#define UTRACE_VIEW_NATIVE	0U
+#define UTRACE_VIEW_64		64U
+#define UTRACE_VIEW_32		32U
+
+/**
+ * enum utrace_syscall_phase - where in a system call a thread is
+ * @UTRACE_PHASE_NONE: nowhere, or at an event in the middle of one
+ * @UTRACE_PHASE_ENTRY: before the call: in report_syscall_entry(), or stopped there
+ * @UTRACE_PHASE_EXIT: after the call: in report_syscall_exit(), or stopped there
+ */
+enum utrace_syscall_phase {
+	UTRACE_PHASE_NONE = 0,
+	UTRACE_PHASE_ENTRY = 1,
+	UTRACE_PHASE_EXIT = 2,
+};
+
+/**
+ * struct utrace_syscall_info - what a thread does with a system call, whatever its machine
+ * @arch: the AUDIT_ARCH_* number of the convention of the call: tells 32-bit calls from 64-bit ones
+ * @phase: where in a call the thread is: &enum utrace_syscall_phase
+ * @is_error: after the call: whether @result is an error, by the rules of the machine
+ * @nr: at both ends of a call: its number; -1 for none
+ * @result: after the call: a value, or a negative errno, the kernel's own restart codes included
+ * @args: before the call: its arguments; those of a 32-bit call are zero-extended
+ * @ip: the instruction pointer
+ * @sp: the stack pointer
+ */
+struct utrace_syscall_info {
+	u32 arch;
+	u32 phase;
+	bool is_error;
+	long nr;
+	long result;
+	unsigned long args[6];
+	unsigned long ip;
+	unsigned long sp;
+};
+
+/**
+ * utrace_prepare_examine - prepare to look at a thread, and to change it
+ * @target: the engine's thread
+ * @engine: the engine
+ * @exam: filled in
+ *
+ * For a thread that a stop of this engine holds parked: returns with the thread off its CPU. In a
+ * callback of the engine, for the current thread, there is nothing to wait for, and @exam is good
+ * until the callback returns. The functions below then take @exam; unlike before, nothing of the
+ * thread has to be touched directly, and none of them works on a thread that runs.
+ *
+ * @exam does not hold the thread: the stop does. No release by another engine lets it go, one by this
+ * engine does, and so does a SIGKILL; all that is then tried fails with -%EAGAIN.
+ *
+ * Context: Process context. May sleep. Not with locks held that callbacks take.
+ *
+ * Return:
+ *
+ * * 0: prepared
+ * * -%EINVAL: the engine holds no stop
+ * * -%EAGAIN: it does, but the thread has not parked yet
+ * * -%ESRCH: the thread is dying or dead, or the engine is detached or not @target's
+ */
+int __must_check utrace_prepare_examine(struct task_struct *target, struct utrace_engine *engine,
+					struct utrace_examiner *exam);
+
+/**
+ * utrace_finish_examine - end an examination, and say what it was worth
+ * @target: the engine's thread; only compared
+ * @engine: the engine
+ * @exam: from utrace_prepare_examine(); of no use afterwards, unless this returns -%EINVAL
+ *
+ * Context: Any; never sleeps.
+ *
+ * Return:
+ *
+ * * 0: the thread has not moved since: what was read belongs together
+ * * -%EAGAIN: it ran, or may have run, or was killed, or the engine has let it go
+ * * -%EINVAL: @exam is not prepared, or for another thread or engine, or its callback is over
+ */
+int __must_check utrace_finish_examine(struct task_struct *target, struct utrace_engine *engine,
+				       struct utrace_examiner *exam);
+
+/**
+ * utrace_get_regs - read the general registers
+ * @exam: from utrace_prepare_examine()
+ * @regs: as the 64-bit view has them, also of a 32-bit thread
+ *
+ * Context: Process context. May sleep.
+ *
+ * Return: 0. This and all functions below also: -%EAGAIN, the thread ran, or was killed, or the engine
+ * has let it go; -%EINVAL, @exam is not prepared, or its callback is over.
+ */
+int __must_check utrace_get_regs(const struct utrace_examiner *exam,
+				 struct user_regs_struct *regs);
+
+/**
+ * utrace_set_regs - write the general registers
+ * @exam: from utrace_prepare_examine()
+ * @regs: all of them
+ *
+ * The thread has them when it is next in user mode; of the flags only those that a program may change
+ * are written. At the entry of a system call orig_ax is its number.
+ *
+ * Context: Process context. May sleep.
+ *
+ * Return: 0; -%EIO, and none is written, if a segment register or base cannot have such a value.
+ */
+int __must_check utrace_set_regs(const struct utrace_examiner *exam,
+				 const struct user_regs_struct *regs);
+
+/**
+ * utrace_regset_view - a view of the thread's registers
+ * @exam: from utrace_prepare_examine()
+ * @view: %UTRACE_VIEW_NATIVE or another
+ *
+ * To see which regsets there are, and how large: linux/regset.h. Their functions are not to be called;
+ * utrace_get_regset() and utrace_set_regset() do that while the thread holds still.
+ *
+ * Context: Process context. May sleep.
+ *
+ * Return: The view; ERR_PTR(-%ENOENT) if there is no such one.
+ */
+const struct user_regset_view *utrace_regset_view(const struct utrace_examiner *exam,
+						  unsigned int view);
+
+/**
+ * utrace_regset_size - how much of a regset the thread has in use
+ * @exam: from utrace_prepare_examine()
+ * @view: %UTRACE_VIEW_NATIVE or another
+ * @note: the regset: the NT_* number of its note in a core dump
+ *
+ * Context: Process context. May sleep.
+ *
+ * Return: The number of bytes, 0 for none; -%ENOENT if there is no such view or regset; the regset's own
+ * errors, as -%ENODEV if the machine lacks the unit.
+ */
+long utrace_regset_size(const struct utrace_examiner *exam, unsigned int view, unsigned int note);
+
+/**
+ * utrace_get_regset - read a regset
+ * @exam: from utrace_prepare_examine()
+ * @view: %UTRACE_VIEW_NATIVE or another
+ * @note: the regset: the NT_* number of its note in a core dump
+ * @pos: the first byte
+ * @buf: where it goes
+ * @size: at most so many bytes
+ *
+ * Context: Process context. May sleep.
+ *
+ * Return: How many bytes there were; -%ENOENT if there is no such view or regset; -%EINVAL if @pos or
+ * @size is not a multiple of the size of a slot; -%EOPNOTSUPP if it cannot be read; -%ENOMEM; the regset's own errors.
+ */
+long utrace_get_regset(const struct utrace_examiner *exam, unsigned int view, unsigned int note,
+		       size_t pos, void *buf, size_t size);
+
+/**
+ * utrace_set_regset - write a regset
+ * @exam: from utrace_prepare_examine()
+ * @view: %UTRACE_VIEW_NATIVE or another
+ * @note: the regset: the NT_* number of its note in a core dump
+ * @pos: the first byte
+ * @buf: what is written
+ * @size: so many bytes
+ *
+ * Context: Process context. May sleep.
+ *
+ * Return: 0; -%ENOENT and -%EINVAL as from utrace_get_regset(), -%EINVAL also if the end is behind
+ * that of the regset; -%EOPNOTSUPP if it cannot be written; the regset's own errors.
+ */
+int __must_check utrace_set_regset(const struct utrace_examiner *exam, unsigned int view,
+				   unsigned int note, size_t pos, const void *buf, size_t size);
+
+/**
+ * utrace_read_memory - read the memory of the thread's process
+ * @exam: from utrace_prepare_examine()
+ * @addr: from here on
+ * @buf: where it goes
+ * @size: so many bytes
+ *
+ * Also what the thread itself may not read, as ptrace does. Other threads of the process use the memory
+ * at the same time.
+ *
+ * Context: Process context. May sleep, as long as a page takes to come.
+ *
+ * Return: How many bytes could be read; -%EFAULT if not even the first one.
+ */
+long utrace_read_memory(const struct utrace_examiner *exam, unsigned long addr, void *buf,
+			size_t size);
+
+/**
+ * utrace_write_memory - write to the memory of the thread's process
+ * @exam: from utrace_prepare_examine()
+ * @addr: from here on
+ * @buf: what is written
+ * @size: so many bytes
+ * @force: also where the thread itself may not write, as ptrace does: such a page of a private mapping
+ *	is copied first
+ *
+ * Context: Process context. May sleep, as long as a page takes to come.
+ *
+ * Return: How many bytes could be written; -%EFAULT if not even the first one.
+ */
+long utrace_write_memory(const struct utrace_examiner *exam, unsigned long addr, const void *buf,
+			 size_t size, bool force);
+
+/**
+ * utrace_read_string - read a string from the memory of the thread's process
+ * @exam: from utrace_prepare_examine()
+ * @addr: from here on
+ * @buf: where it goes, its end included
+ * @size: the size of @buf
+ *
+ * No byte of a page behind the end of the string is touched.
+ *
+ * Context: Process context. May sleep, as long as a page takes to come.
+ *
+ * Return: Its length; -%EFAULT if its end is not in mapped memory; -%ENAMETOOLONG if it does not fit.
+ */
+long utrace_read_string(const struct utrace_examiner *exam, unsigned long addr, char *buf,
+			size_t size);
+
+/**
+ * utrace_get_syscall - see what the thread does with a system call
+ * @exam: from utrace_prepare_examine()
+ * @info: filled in
+ *
+ * Context: Process context. May sleep.
+ *
+ * Return: 0.
+ */
+int __must_check utrace_get_syscall(const struct utrace_examiner *exam,
+				    struct utrace_syscall_info *info);
+
+/**
+ * utrace_set_syscall - change the call that the thread is about to make
+ * @exam: from utrace_prepare_examine()
+ * @nr: its number
+ * @args: its six arguments
+ *
+ * Context: Process context. May sleep.
+ *
+ * Return: 0; -%EINVAL if the thread is not at the entry of a call.
+ */
+int __must_check utrace_set_syscall(const struct utrace_examiner *exam, long nr,
+				    const unsigned long *args);
+
+/**
+ * utrace_set_syscall_result - change the result of the call that the thread has made
+ * @exam: from utrace_prepare_examine()
+ * @result: a value, or a negative errno
+ *
+ * Context: Process context. May sleep.
+ *
+ * Return: 0; -%EINVAL if the thread is not at the exit of a call.
+ */
+int __must_check utrace_set_syscall_result(const struct utrace_examiner *exam, long result);
+
+/**
+ * utrace_skip_syscall - have the call that a parked thread is about to make skipped
+ * @exam: from utrace_prepare_examine()
+ * @result: what it gives instead: a value, or a negative errno
+ *
+ * For the engines called later it is aborted; nothing undoes it. A callback returns
+ * %UTRACE_SYSCALL_ABORT instead.
+ *
+ * Context: Process context. May sleep.
+ *
+ * Return: 0; -%EINVAL if the thread is not parked at the entry of a call.
+ */
+int __must_check utrace_skip_syscall(const struct utrace_examiner *exam, long result);
 
 /**
  * utrace_engine_get - take another reference to an engine

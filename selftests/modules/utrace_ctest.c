@@ -18,6 +18,7 @@
 #include <asm/syscall.h>
 
 #include "../utrace_ctest.h"
+#include "ctest_examine.h"
 
 #define NR_SLOTS	64
 #define NR_SCRIPTS	16
@@ -45,6 +46,10 @@ struct slot {
 	struct ut_op irq_op;
 	struct completion irq_done;
 	int irq_result;
+	/* For the next callback whose script says so. */
+	struct request *examine;
+	/* One that is used when its callback is over. */
+	struct utrace_examiner stale;
 };
 
 struct logged {
@@ -77,6 +82,7 @@ static void session_free(struct kref *kref)
 	for (i = 0; i < session->nr_slots; i++) {
 		put_task_struct(session->slots[i]->task);
 		put_pid(session->slots[i]->pid);
+		request_free(session->slots[i]->examine);
 		kfree(session->slots[i]);
 	}
 	kfree(session);
@@ -127,12 +133,12 @@ static enum hrtimer_restart in_irq(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-static void hold(struct slot *slot)
+static void hold(struct slot *slot, unsigned int where)
 {
 	struct session *session = slot->session;
 
 	mutex_lock(&session->lock);
-	slot->held = UT_IN_CALLBACK;
+	slot->held = where;
 	wake_up_all(&session->changed);
 	while (!slot->go && !session->closing) {
 		mutex_unlock(&session->lock);
@@ -189,6 +195,32 @@ static void log_event(struct slot *slot, const struct ut_event *event, bool quie
 static int do_attach(struct session *session, struct task_struct *task, struct pid *pid,
 		     const struct uc_attach *request, struct slot **made);
 
+/* In a callback: what was left to be done there. */
+static void examine_here(struct slot *slot)
+{
+	struct session *session = slot->session;
+	struct request *request;
+
+	mutex_lock(&session->lock);
+	request = slot->examine;
+	slot->examine = NULL;
+	mutex_unlock(&session->lock);
+	if (!request)
+		return;
+	request->x.prepare = utrace_prepare_examine(slot->task, slot->engine, &slot->stale);
+	if (!request->x.prepare) {
+		struct utrace_examiner exam = slot->stale;
+
+		perform(&exam, request);
+		request->x.finish = utrace_finish_examine(slot->task, slot->engine, &exam);
+	}
+	mutex_lock(&session->lock);
+	request->finished = true;
+	slot->examine = request;
+	mutex_unlock(&session->lock);
+	wake_up_all(&session->changed);
+}
+
 /* What every callback does: log, and follow the script. */
 static u32 hit(struct utrace_engine *engine, struct ut_event *event, struct ut_script *script)
 {
@@ -226,9 +258,11 @@ static u32 hit(struct utrace_engine *engine, struct ut_event *event, struct ut_s
 			event->inside = utrace_set_events(slot->task, made->engine, event->event);
 		}
 	}
+	if (script->flags & UT_F_EXAMINE)
+		examine_here(slot);
 	log_event(slot, event, script->flags & UT_F_QUIET);
 	if (script->flags & UT_F_HOLD_CALLBACK)
-		hold(slot);
+		hold(slot, UT_IN_CALLBACK);
 	return script->action;
 }
 
@@ -660,6 +694,65 @@ static int operate(struct session *session, unsigned int cmd, struct ut_op *op)
 	}
 }
 
+/* From outside: prepare, the operation, finish; with what UC_X_* say instead of the right things. */
+static void examine_outside(struct slot *slot, struct request *request)
+{
+	struct task_struct *task = request->x.flags & UC_X_OTHER_TASK ? current : slot->task;
+	struct utrace_examiner exam = { 0 };
+
+	if (request->x.flags & UC_X_STALE)
+		exam = slot->stale;
+	else if (!(request->x.flags & UC_X_NO_PREPARE))
+		request->x.prepare = utrace_prepare_examine(task, slot->engine, &exam);
+	if (request->x.prepare && !(request->x.flags & UC_X_IN_SPITE))
+		return;
+	if (request->x.flags & UT_X_HOLD_BEFORE)
+		hold(slot, UT_IN_EXAMINE);
+	perform(&exam, request);
+	if (request->x.flags & UT_X_HOLD_AFTER)
+		hold(slot, UT_IN_EXAMINE);
+	task = request->x.flags & UC_X_FINISH_OTHER ? current : slot->task;
+	request->x.finish = utrace_finish_examine(task, slot->engine, &exam);
+	if (request->x.flags & UC_X_FINISH_TWICE)
+		request->x.finish = utrace_finish_examine(task, slot->engine, &exam);
+}
+
+static int examine(struct session *session, struct ut_examine *x)
+{
+	struct slot *slot = slot_of(session, x->engine);
+	struct request *request;
+
+	if (!slot)
+		return -EBADF;
+	request = request_new(x);
+	if (IS_ERR(request))
+		return PTR_ERR(request);
+	if (x->flags & UT_X_IN_CALLBACK) {
+		mutex_lock(&session->lock);
+		swap(slot->examine, request);
+		mutex_unlock(&session->lock);
+		request_free(request);
+		return 0;
+	}
+	examine_outside(slot, request);
+	return request_finish(request, x);
+}
+
+static int examined(struct session *session, struct ut_examine *x)
+{
+	struct slot *slot = slot_of(session, x->engine);
+	struct request *request = NULL;
+	int err;
+
+	if (!slot)
+		return -EBADF;
+	err = wait_locked(session, 20000, slot->examine && slot->examine->finished);
+	if (!err)
+		swap(slot->examine, request);
+	mutex_unlock(&session->lock);
+	return err ?: request_finish(request, x);
+}
+
 static int info_of(struct session *session, struct uc_info *info)
 {
 	struct slot *slot = slot_of(session, info->engine);
@@ -687,6 +780,7 @@ static long ctest_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		struct ut_script script;
 		struct ut_event event;
 		struct ut_op op;
+		struct ut_examine examine;
 	} u;
 	int err;
 
@@ -704,6 +798,12 @@ static long ctest_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		break;
 	case UT_NEXT:
 		err = next_event(session, &u.event);
+		break;
+	case UT_EXAMINE:
+		err = examine(session, &u.examine);
+		break;
+	case UT_EXAMINED:
+		err = examined(session, &u.examine);
 		break;
 	default:
 		err = operate(session, cmd, &u.op);

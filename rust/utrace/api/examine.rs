@@ -261,8 +261,8 @@ impl<'a> Subject<'a> {
 pub struct Current<'a>(Subject<'a>);
 
 impl<'a> Current<'a> {
-    /// For reports only: they prove that the engine's thread is the current one.
-    pub(super) fn new(engine: &'a Engine, at: At) -> Self {
+    /// For callbacks only: they prove that the engine's thread is the current one.
+    pub(crate) fn new(engine: &'a Engine, at: At) -> Self {
         Current(Subject(Who::Current {
             engine,
             at,
@@ -326,6 +326,11 @@ pub struct Examine<'a>(Subject<'a>);
 impl<'a> Examine<'a> {
     pub(super) fn new(engine: &'a Engine) -> Result<Self> {
         Ok(Examine(Subject(Who::Parked(Examination::begin(engine)?))))
+    }
+
+    /// Of a park that is named by its number, as the C API does.
+    pub(crate) fn again(engine: &'a Engine, turn: u64) -> Self {
+        Examine(Subject(Who::Parked(Examination::again(engine, turn))))
     }
 
     /// Has the call that the thread is about to make skipped, with this result: a value, or a

@@ -2,7 +2,10 @@
 
 //! Calls the callbacks of `struct utrace_engine_ops`, and understands what they return.
 
-use super::object::CRef;
+use super::{
+    examine,
+    object::CRef, //
+};
 use crate::{
     core::{
         action::{
@@ -199,7 +202,9 @@ impl Callbacks for Shell {
             _ => ticket,
         };
         self.0.set_ticket(ticket.raw());
+        self.0.set_place(examine::place_of(data));
         let verdict = self.dispatch(ops, data);
+        self.0.set_place(0);
         self.0.set_ticket(0);
         verdict
     }

@@ -52,7 +52,7 @@ const OFFERED: u32 = event::ALL & !event::SIGNALS;
 /// All events that have a number.
 const EVENTS: c_ulong = (1 << bindings::utrace_events__UTRACE_NEVENTS) - 1;
 
-fn to_errno(result: Result) -> c_int {
+pub(super) fn to_errno(result: Result) -> c_int {
     result.map_or_else(|err| err.to_errno(), |()| 0)
 }
 
@@ -119,7 +119,7 @@ impl Wanted {
 }
 
 /// The engine, if it is one of `target`'s.
-fn engine_of(object: &CRef, target: *mut bindings::task_struct) -> Result<Arc<Engine>> {
+pub(super) fn engine_of(object: &CRef, target: *mut bindings::task_struct) -> Result<Arc<Engine>> {
     let engine = object.engine().ok_or(ESRCH)?;
     // Only compared: C need not keep it. The engine keeps its own, so the address is not another's.
     if engine.utrace.task.as_ptr() != target {

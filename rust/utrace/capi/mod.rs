@@ -6,10 +6,10 @@
 //! * [`registry`]: all of them, by the module that owns their callbacks.
 //! * [`callbacks`]: how the callbacks of `struct utrace_engine_ops` are called, and what they return.
 //! * [`functions`]: the exported functions, whose types are checked against the header.
+//! * [`examine`]: those that look at a thread.
 //!
 //! What is to come gets its functions in [`functions`], by the macro below, and its callbacks, whose
-//! places in the structure are there already, in [`callbacks`]. `utrace_prepare_examine` and
-//! `utrace_finish_examine` find their engine as the others do, by `functions::engine_of`.
+//! places in the structure are there already, in [`callbacks`].
 //!
 //! This is an edge of the crate: what C promises in the header is believed here, and nowhere else.
 
@@ -35,6 +35,7 @@ macro_rules! c_abi {
 }
 
 mod callbacks;
+mod examine;
 mod functions;
 mod object;
 mod registry;

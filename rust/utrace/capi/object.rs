@@ -50,6 +50,9 @@ pub(crate) struct CEngine {
     count: AtomicU32,
     /// The ticket of the callback that runs, or 0.
     ticket: AtomicU64,
+    /// Where in a system call that callback finds the thread, in the form of `examine::place_of`;
+    /// 0 without a callback.
+    place: AtomicU32,
     pub(super) ops: Ops,
     pub(super) owner: Owner,
     #[pin]
@@ -74,6 +77,7 @@ impl CEngine {
                 }),
                 count: AtomicU32::new(1),
                 ticket: AtomicU64::new(0),
+                place: AtomicU32::new(0),
                 ops,
                 owner,
                 link <- IrqLock::new(Link {
@@ -150,6 +154,14 @@ impl CEngine {
 
     pub(super) fn set_ticket(&self, ticket: u64) {
         self.ticket.store(ticket);
+    }
+
+    pub(super) fn place(&self) -> u32 {
+        self.place.load()
+    }
+
+    pub(super) fn set_place(&self, place: u32) {
+        self.place.store(place);
     }
 
     /// Another reference, unless the last one has gone.

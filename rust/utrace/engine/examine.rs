@@ -116,6 +116,16 @@ impl<'a> Examination<'a> {
         Ok(this)
     }
 
+    /// Names the park, for [`Self::again`].
+    pub(crate) fn turn(&self) -> u64 {
+        self.turn
+    }
+
+    /// The examination of that park once more. Of one that never was, everything fails.
+    pub(crate) fn again(engine: &'a Engine, turn: u64) -> Self {
+        Examination { engine, turn }
+    }
+
     /// `EAGAIN` once the thread has left the park, or the engine has let it go.
     pub(crate) fn check(&self) -> Result {
         let engine = self.engine;

@@ -119,6 +119,11 @@ impl RegsetView {
         })
     }
 
+    /// For C.
+    pub(crate) fn as_ptr(self) -> *const bindings::user_regset_view {
+        self.0.as_ptr()
+    }
+
     /// Its name, such as `x86_64` or `i386`.
     pub fn name(self) -> &'static CStr {
         // SAFETY: By the type invariant; names of views are constants.
