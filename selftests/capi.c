@@ -1411,6 +1411,8 @@ TEST_F(capi, release_after_detach_and_put)
 	ASSERT_GE(engine, 0);
 	EXPECT_TRUE(uc_info(self->fd, engine).data_is_own);
 	EXPECT_EQ(0, ut_op(self->fd, UC_GET, engine, 0));
+	/* No callback runs. */
+	ASSERT_EQ(0, wait_state(self->pid, 'S'));
 	EXPECT_EQ(0, ut_control(self->fd, engine, UT_DETACH));
 	EXPECT_EQ(0, uc_info(self->fd, engine).releases);
 	EXPECT_EQ(0, ut_op(self->fd, UC_PUT, engine, 0));
