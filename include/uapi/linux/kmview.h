@@ -378,7 +378,8 @@ struct kmview_memory {
 /*
  * KMVIEW_SNAPSHOT: copies, at an ENTRY, what an argument points to; gives it to the monitor; and has
  * the call use this very copy: no thread of the process can change it between check and use. Returns
- * how many bytes, the NUL included. The argument of the call points to the copy from now on.
+ * how many bytes, the NUL included. The argument of the call points to the copy from now on. Several
+ * arguments of a call may each have a copy.
  */
 #define KMVIEW_SNAPSHOT_STRING	1	/* to its NUL; ENAMETOOLONG if that is not in len */
 #define KMVIEW_SNAPSHOT_BUFFER	2	/* len bytes; EFAULT if they are not all there */
@@ -389,8 +390,14 @@ struct kmview_snapshot {
 	__u32 type;
 	__aligned_u64 buffer;
 	__u32 len;			/* at most KMVIEW_SNAPSHOT_MAX */
-	__u32 flags;			/* 0 */
+	__u32 flags;
 };
+
+/*
+ * kmview_snapshot.flags: the bytes are not the thread's, but the monitor's, in its buffer: len of
+ * them, with STRING up to their NUL, which must be there (EINVAL).
+ */
+#define KMVIEW_SNAPSHOT_GIVE	(1U << 0)
 
 #define KMVIEW_SNAPSHOT_MAX	4096
 
