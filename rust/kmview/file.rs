@@ -5,6 +5,7 @@
 use crate::{
     adopt,
     filter,
+    memory,
     session::{
         Inner,
         Locked,
@@ -17,6 +18,7 @@ use crate::{
             Adopt,
             Answer,
             Attach,
+            Batch,
             Calls,
             Event,
             Events,
@@ -459,6 +461,7 @@ impl OpenFile {
             }
             nr::ATTACH => self.attach(arg, size)?,
             nr::DETACH_THREAD => self.detach(&abi::read(arg, size)?)?,
+            nr::MEMORY => memory::batch(&self.session, &batch(arg, size)?)?,
             nr::SET_THREAD => self.set_thread(&abi::read(arg, size)?)?,
             0..=nr::LAST => return Err(eopnotsupp()),
             _ => return Err(ENOTTY),
@@ -518,6 +521,15 @@ impl OpenFile {
                 read
             );
         });
+    }
+}
+
+/// Reads the head of a batch.
+fn batch(arg: usize, size: usize) -> Result<Batch> {
+    let batch: Batch = abi::read(arg, size)?;
+    match batch.count <= MAX_BATCH {
+        true => Ok(batch),
+        false => Err(EINVAL),
     }
 }
 

@@ -3,14 +3,17 @@
 //! kmview: system call virtualisation from user space, over a file descriptor.
 //!
 //! `include/uapi/linux/kmview.h` says what it does. A thread of a session has one engine of utrace
-//! for it ([`tracee`]), which queues the thread's events in the session ([`session`]) and pauses;
-//! whoever has the file reads and answers them ([`file`]), and the thread does what it is told.
+//! for it ([`tracee`]), which queues the thread's events in the session ([`session`], [`events`]) and
+//! pauses; whoever has the file reads and answers them ([`file`]), and the thread does what it is
+//! told.
 
 use kernel::prelude::*;
 
 mod adopt;
+mod events;
 mod file;
 mod filter;
+mod memory;
 mod session;
 mod sys;
 mod table;

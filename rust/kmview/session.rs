@@ -11,7 +11,6 @@ use crate::{
     sys::{
         abi::{
             Answer,
-            Event,
             Options, //
         },
         device,
@@ -20,10 +19,7 @@ use crate::{
             self,
             Opener, //
         },
-        uapi::{
-            self,
-            Kind, //
-        }, //
+        uapi, //
     },
     table::{
         self,
@@ -76,7 +72,7 @@ pub(crate) struct Wait {
 /// A queue, and who waits for it.
 pub(crate) struct Port {
     pub(crate) fifo: Fifo,
-    wait: Arc<Wait>,
+    pub(crate) wait: Arc<Wait>,
 }
 
 /// What the lock guards.
@@ -95,7 +91,7 @@ pub(crate) struct Inner {
     /// There has been a thread.
     ever: bool,
     /// The last port has been closed.
-    closed: bool,
+    pub(crate) closed: bool,
     pub(crate) options: Options,
     /// The last number given out.
     numbers: u64,
@@ -146,7 +142,7 @@ pub(crate) enum Decision {
 }
 
 impl Inner {
-    fn number(&mut self, slot: usize) -> u64 {
+    pub(crate) fn number(&mut self, slot: usize) -> u64 {
         self.numbers += 1;
         table::number(self.numbers, slot)
     }
@@ -159,7 +155,7 @@ impl Inner {
     }
 
     /// The thread that waits with this ticket, which has been read.
-    fn waiting(&mut self, ticket: u64) -> Result<&mut Entry> {
+    pub(crate) fn waiting(&mut self, ticket: u64) -> Result<&mut Entry> {
         self.threads
             .get(table::slot_of(ticket))
             .filter(|entry| entry.ticket == ticket && entry.phase == Phase::Read)
@@ -179,7 +175,7 @@ impl Inner {
     }
 
     /// Queues an item, and wakes a reader of the queue.
-    fn push(&mut self, port: usize, item: Item) {
+    pub(crate) fn push(&mut self, port: usize, item: Item) {
         let Some(port) = self.port(port) else { return };
         if !port.fifo.push(item) {
             pr_warn!("a queue is full: this should not happen\n");
@@ -198,7 +194,7 @@ impl Inner {
     }
 
     /// Tells the readers, if it is.
-    fn note_end(&self) {
+    pub(crate) fn note_end(&self) {
         if self.is_over() {
             for port in self.ports.iter().flatten() {
                 port.wait.changed.notify_all();
@@ -207,7 +203,7 @@ impl Inner {
     }
 
     /// Whether the thread still waits; if so, it is done with that.
-    fn end_wait(&mut self, id: u64) {
+    pub(crate) fn end_wait(&mut self, id: u64) {
         let Some(entry) = self.thread(id) else { return };
         let (phase, ticket, port) = (entry.phase, entry.ticket, entry.origin.port);
         entry.phase = Phase::Idle;
@@ -224,7 +220,7 @@ impl Inner {
 
     /// Takes a thread out, with all that is queued about it. What it gives is to be dropped without
     /// the lock.
-    fn remove(&mut self, id: u64) -> Option<KBox<Entry>> {
+    pub(crate) fn remove(&mut self, id: u64) -> Option<KBox<Entry>> {
         self.end_wait(id);
         let slot = table::slot_of(id);
         let entry = self.thread(id)?;
@@ -633,167 +629,9 @@ impl Session {
         }
     }
 
-    // --- events: by the thread itself ---------------------------------------------------------
-
-    /// Queues an event that the current thread, number `id`, is going to wait with, in the stop
-    /// that `engine` gives.
-    pub(crate) fn post(
-        &self,
-        id: u64,
-        mut event: Event,
-        stop: u64,
-        engine: impl FnOnce() -> EngineRef,
-    ) -> Posted {
-        let mut inner = self.lock();
-        if inner.closed {
-            return Posted::Closed(inner.policy());
-        }
-        // Killed while it waited: this is its exit.
-        inner.end_wait(id);
-        let ticket = inner.number(table::slot_of(id));
-        let Some(entry) = inner.thread(id) else {
-            return Posted::Gone;
-        };
-        if entry.ended.is_some() || entry.release == Release::Detach {
-            return Posted::Gone;
-        }
-        if entry.engine.is_none() {
-            // Whoever attached has not got there yet.
-            entry.engine = Some(engine());
-        }
-        entry.fill(&mut event);
-        event.ticket = ticket;
-        if event.kind == Kind::New as u16 {
-            entry.announced = true;
-        }
-        entry.event = event;
-        entry.ticket = ticket;
-        entry.stop = stop;
-        entry.phase = Phase::Queued;
-        let port = entry.origin.port;
-        inner.events += 1;
-        inner.waiting += 1;
-        inner.push(port, Item::Event(ticket));
-        Posted::Waits
-    }
-
-    /// What the current thread is to do, now that its stop is over; if nothing, it waits on in
-    /// `stop`.
-    pub(crate) fn decision(&self, id: u64, stop: u64) -> Decision {
-        let mut inner = self.lock();
-        let closed = inner.closed.then(|| inner.policy());
-        let Some(entry) = inner.thread(id) else {
-            return Decision::Gone;
-        };
-        match (entry.phase, closed) {
-            (Phase::Answered, _) => {
-                entry.phase = Phase::Idle;
-                Decision::Answer(entry.answer)
-            }
-            (Phase::Queued | Phase::Read, None) => {
-                entry.stop = stop;
-                Decision::Again
-            }
-            (_, Some(policy)) => {
-                inner.end_wait(id);
-                Decision::Closed(policy)
-            }
-            (Phase::Idle, None) => Decision::Gone,
-        }
-    }
-
-    // --- events: by the monitor ----------------------------------------------------------------
-
-    /// The next item of a queue, with what is to be told of it. To be followed by [`Self::done`] or
-    /// [`Self::undo`].
-    pub(crate) fn take(inner: &mut Inner, port: usize) -> Option<(Item, Event)> {
-        loop {
-            let item = inner.port(port)?.fifo.pop()?;
-            let event = match item {
-                Item::New(id) => inner.thread(id).map(|entry| entry.note_new()),
-                Item::End(id) => inner.thread(id).map(|entry| entry.note_end()),
-                Item::Event(ticket) => {
-                    let entry = inner.threads.get(table::slot_of(ticket));
-                    let entry = entry.filter(|it| it.ticket == ticket && it.phase == Phase::Queued);
-                    entry.map(|entry| {
-                        entry.phase = Phase::Read;
-                        entry.event
-                    })
-                }
-            };
-            if let Some(event) = event {
-                return Some((item, event));
-            }
-        }
-    }
-
-    /// What was taken has reached the monitor.
-    pub(crate) fn done(&self, item: Item) {
-        let Item::End(id) = item else { return };
-        let mut inner = self.lock();
-        let removed = inner.remove(id);
-        drop(inner);
-        drop(removed);
-    }
-
-    /// What was taken could not be given to the monitor: it is the next again.
-    pub(crate) fn undo(&self, port: usize, item: Item) {
-        let mut inner = self.lock();
-        if let Item::Event(ticket) = item {
-            match inner.waiting(ticket) {
-                Ok(entry) => entry.phase = Phase::Queued,
-                Err(_) => return,
-            }
-        }
-        if let Some(port) = inner.port(port) {
-            port.fifo.push_front(item);
-            port.wait.changed.notify_one();
-        }
-    }
-
-    /// Gives an answer.
-    pub(crate) fn answer(&self, answer: &Answer) -> Result {
-        let mut inner = self.lock();
-        let entry = inner.waiting(answer.ticket)?;
-        if !entry.accepts(answer) {
-            return Err(EINVAL);
-        }
-        if matches!(answer.action, uapi::DETACH | uapi::DETACH_ALL) {
-            let id = entry.id;
-            drop(inner);
-            self.detach(id);
-            if answer.action == uapi::DETACH_ALL {
-                self.end_adoptions(|_| true);
-                self.for_each_thread(|id| self.detach(id));
-            }
-            return Ok(());
-        }
-        entry.answer = *answer;
-        entry.phase = Phase::Answered;
-        entry.ticket = 0;
-        let result = if entry.users != 0 {
-            entry.release = Release::Resume;
-            Ok(())
-        } else {
-            resume(entry)
-        };
-        inner.waiting -= 1;
-        result
-    }
-
     /// Names a thread, and where it gets its events.
     pub(crate) fn set_cookie(&self, id: u64, cookie: u64) -> Result {
         self.lock().thread(id).ok_or(ESRCH)?.origin.cookie = cookie;
         Ok(())
     }
-}
-
-/// Ends the stop of a thread that has its answer.
-fn resume(entry: &Entry) -> Result {
-    let engine = entry.engine.as_ref().ok_or_else(estale)?;
-    // Killed meanwhile: it takes no answer.
-    engine
-        .resume_number(entry.stop)
-        .map(|_| ())
-        .map_err(|_| estale())
 }

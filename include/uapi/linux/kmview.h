@@ -358,7 +358,10 @@ struct kmview_batch {
 	__u32 item_size;
 };
 
-/* KMVIEW_MEMORY: a batch of these. Rights are those of ptrace; no page is touched in vain. */
+/*
+ * KMVIEW_MEMORY: a batch of these. Rights are those of ptrace (EPERM); no page is touched in vain. The
+ * thread does not go on while an item of it is being done, answered or not.
+ */
 #define KMVIEW_MEMORY_READ	1
 #define KMVIEW_MEMORY_WRITE	2
 #define KMVIEW_MEMORY_STRING	3	/* read up to a NUL, which is among the bytes, or len */

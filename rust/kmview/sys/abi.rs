@@ -45,6 +45,8 @@ structures! {
     Options = kmview_options, 16;
     Events = kmview_events, 24;
     Calls = kmview_calls, 24;
+    Batch = kmview_batch, 16;
+    Memory = kmview_memory, 48;
 }
 
 /// What each kind of event carries.

@@ -38,13 +38,13 @@ static bool reaches(const struct cred *cred, const struct cred *target)
 	return has_cap(target->user_ns);
 }
 
-static bool dumpable_for_opener(void)
+static bool dumpable_for_opener(struct task_struct *task)
 {
 	const struct task_exec_state *state;
 	bool ok;
 
 	rcu_read_lock();
-	state = rcu_dereference(current->exec_state);
+	state = rcu_dereference(task->exec_state);
 	ok = READ_ONCE(state->dumpable) == TASK_DUMPABLE_OWNER || has_cap(state->user_ns);
 	rcu_read_unlock();
 	return ok;
@@ -55,10 +55,20 @@ bool kmview_opener_may_trace_current(const struct kmview_opener *opener)
 {
 	const struct cred *target = get_current_cred();
 	const struct cred *own = override_creds(opener->cred);
-	bool may = reaches(opener->cred, target) && dumpable_for_opener();
+	bool may = reaches(opener->cred, target) && dumpable_for_opener(current);
 
 	revert_creds(own);
 	put_cred(target);
+	return may;
+}
+
+/* As ptrace asks at every access: a thread may have become undumpable since it came. */
+bool kmview_opener_may_access(const struct kmview_opener *opener, struct task_struct *task)
+{
+	const struct cred *own = override_creds(opener->cred);
+	bool may = dumpable_for_opener(task);
+
+	revert_creds(own);
 	return may;
 }
 

@@ -37,6 +37,12 @@ impl Opener {
         unsafe { bindings::kmview_opener_may_trace_current(&self.0) }
     }
 
+    /// Whether it may still look into the memory of a thread that is in its session.
+    pub(crate) fn may_access(&self, task: &Task) -> bool {
+        // SAFETY: By the type invariant; the thread is valid.
+        unsafe { bindings::kmview_opener_may_access(&self.0, task.as_ptr()) }
+    }
+
     /// The numbers of a thread and of its process as the opener sees them; 0 if it does not.
     pub(crate) fn numbers(&self, task: &Task) -> (i32, i32) {
         // SAFETY: By the type invariant; the thread is valid.

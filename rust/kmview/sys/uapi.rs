@@ -9,9 +9,10 @@ pub(crate) const IOC: u32 = b::KMVIEW_IOC;
 pub(crate) const VERSION: u32 = b::KMVIEW_VERSION;
 
 /// What this module implements.
-pub(crate) const FEATURES: u64 = FEATURE_CONTROL | FEATURE_EVENTS;
+pub(crate) const FEATURES: u64 = FEATURE_CONTROL | FEATURE_MEMORY | FEATURE_EVENTS;
 
 const FEATURE_CONTROL: u64 = 1 << 0;
+const FEATURE_MEMORY: u64 = 1 << 1;
 const FEATURE_EVENTS: u64 = 1 << 2;
 
 /// Kinds of events.
@@ -93,6 +94,11 @@ pub(crate) const CALLS_RETURN: u32 = b::KMVIEW_CALLS_RETURN;
 pub(crate) const CALLS_PATH: u32 = b::KMVIEW_CALLS_PATH;
 pub(crate) const CALLS_OTHERS: u32 = 1 << 0;
 
+pub(crate) const MEMORY_READ: u32 = b::KMVIEW_MEMORY_READ;
+pub(crate) const MEMORY_WRITE: u32 = b::KMVIEW_MEMORY_WRITE;
+pub(crate) const MEMORY_STRING: u32 = b::KMVIEW_MEMORY_STRING;
+pub(crate) const MEMORY_MAX: u64 = 1 << 20;
+
 /// The numbers of the ioctls.
 pub(crate) mod nr {
     use super::b;
@@ -107,5 +113,6 @@ pub(crate) mod nr {
     pub(crate) const SET_THREAD: u32 = b::KMVIEW_NR_SET_THREAD;
     pub(crate) const ANSWER: u32 = b::KMVIEW_NR_ANSWER;
     pub(crate) const EXCHANGE: u32 = b::KMVIEW_NR_EXCHANGE;
+    pub(crate) const MEMORY: u32 = b::KMVIEW_NR_MEMORY;
     pub(crate) const LAST: u32 = b::KMVIEW_NR_SET_COPY;
 }

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Events that threads wait with: posted by them, read and answered by monitors.
+
+use crate::{
+    session::{
+        Decision,
+        Inner,
+        Posted,
+        Session, //
+    },
+    sys::{
+        abi::{
+            Answer,
+            Event, //
+        },
+        errno::estale,
+        uapi::{
+            self,
+            Kind, //
+        }, //
+    },
+    table::{
+        self,
+        Item, //
+    },
+    thread::{
+        Entry,
+        Phase,
+        Release, //
+    }, //
+};
+use kernel::prelude::*;
+use utrace::EngineRef;
+
+impl Session {
+    // --- events: by the thread itself ---------------------------------------------------------
+
+    /// Queues an event that the current thread, number `id`, is going to wait with, in the stop
+    /// that `engine` gives.
+    pub(crate) fn post(
+        &self,
+        id: u64,
+        mut event: Event,
+        stop: u64,
+        engine: impl FnOnce() -> EngineRef,
+    ) -> Posted {
+        let mut inner = self.lock();
+        if inner.closed {
+            return Posted::Closed(inner.policy());
+        }
+        // Killed while it waited: this is its exit.
+        inner.end_wait(id);
+        let ticket = inner.number(table::slot_of(id));
+        let Some(entry) = inner.thread(id) else {
+            return Posted::Gone;
+        };
+        if entry.ended.is_some() || entry.release == Release::Detach {
+            return Posted::Gone;
+        }
+        if entry.engine.is_none() {
+            // Whoever attached has not got there yet.
+            entry.engine = Some(engine());
+        }
+        entry.fill(&mut event);
+        event.ticket = ticket;
+        if event.kind == Kind::New as u16 {
+            entry.announced = true;
+        }
+        entry.event = event;
+        entry.ticket = ticket;
+        entry.stop = stop;
+        entry.phase = Phase::Queued;
+        let port = entry.origin.port;
+        inner.events += 1;
+        inner.waiting += 1;
+        inner.push(port, Item::Event(ticket));
+        Posted::Waits
+    }
+
+    /// What the current thread is to do, now that its stop is over; if nothing, it waits on in
+    /// `stop`.
+    pub(crate) fn decision(&self, id: u64, stop: u64) -> Decision {
+        let mut inner = self.lock();
+        let closed = inner.closed.then(|| inner.policy());
+        let Some(entry) = inner.thread(id) else {
+            return Decision::Gone;
+        };
+        if entry.users != 0 {
+            // Woken for nothing, the last of them wakes it again.
+            entry.stop = stop;
+            return Decision::Again;
+        }
+        match (entry.phase, closed) {
+            (Phase::Answered, _) => {
+                entry.phase = Phase::Idle;
+                Decision::Answer(entry.answer)
+            }
+            (Phase::Queued | Phase::Read, None) => {
+                entry.stop = stop;
+                Decision::Again
+            }
+            (_, Some(policy)) => {
+                inner.end_wait(id);
+                Decision::Closed(policy)
+            }
+            (Phase::Idle, None) => Decision::Gone,
+        }
+    }
+
+    // --- events: by the monitor ----------------------------------------------------------------
+
+    /// The next item of a queue, with what is to be told of it. To be followed by [`Self::done`] or
+    /// [`Self::undo`].
+    pub(crate) fn take(inner: &mut Inner, port: usize) -> Option<(Item, Event)> {
+        loop {
+            let item = inner.port(port)?.fifo.pop()?;
+            let event = match item {
+                Item::New(id) => inner.thread(id).map(|entry| entry.note_new()),
+                Item::End(id) => inner.thread(id).map(|entry| entry.note_end()),
+                Item::Event(ticket) => {
+                    let entry = inner.threads.get(table::slot_of(ticket));
+                    let entry = entry.filter(|it| it.ticket == ticket && it.phase == Phase::Queued);
+                    entry.map(|entry| {
+                        entry.phase = Phase::Read;
+                        entry.event
+                    })
+                }
+            };
+            if let Some(event) = event {
+                return Some((item, event));
+            }
+        }
+    }
+
+    /// What was taken has reached the monitor.
+    pub(crate) fn done(&self, item: Item) {
+        let Item::End(id) = item else { return };
+        let mut inner = self.lock();
+        let removed = inner.remove(id);
+        drop(inner);
+        drop(removed);
+    }
+
+    /// What was taken could not be given to the monitor: it is the next again.
+    pub(crate) fn undo(&self, port: usize, item: Item) {
+        let mut inner = self.lock();
+        if let Item::Event(ticket) = item {
+            match inner.waiting(ticket) {
+                Ok(entry) => entry.phase = Phase::Queued,
+                Err(_) => return,
+            }
+        }
+        if let Some(port) = inner.port(port) {
+            port.fifo.push_front(item);
+            port.wait.changed.notify_one();
+        }
+    }
+
+    /// Gives an answer.
+    pub(crate) fn answer(&self, answer: &Answer) -> Result {
+        let mut inner = self.lock();
+        let entry = inner.waiting(answer.ticket)?;
+        if !entry.accepts(answer) {
+            return Err(EINVAL);
+        }
+        if matches!(answer.action, uapi::DETACH | uapi::DETACH_ALL) {
+            let id = entry.id;
+            drop(inner);
+            self.detach(id);
+            if answer.action == uapi::DETACH_ALL {
+                self.end_adoptions(|_| true);
+                self.for_each_thread(|id| self.detach(id));
+            }
+            return Ok(());
+        }
+        entry.answer = *answer;
+        entry.phase = Phase::Answered;
+        entry.ticket = 0;
+        let result = if entry.users != 0 {
+            entry.release = Release::Resume;
+            Ok(())
+        } else {
+            resume(entry)
+        };
+        inner.waiting -= 1;
+        result
+    }
+
+    /// Keeps a thread that waits from going on.
+    pub(crate) fn hold(&self, ticket: u64) -> Result<Held<'_>> {
+        let mut inner = self.lock();
+        let entry = inner.waiting(ticket)?;
+        let engine = entry.engine.clone().ok_or_else(estale)?;
+        entry.users += 1;
+        Ok(Held {
+            session: self,
+            id: entry.id,
+            engine,
+        })
+    }
+}
+
+/// A thread that waits and was named by its ticket: until this is dropped, it does not go on,
+/// answered or not, unless it is killed.
+pub(crate) struct Held<'a> {
+    session: &'a Session,
+    id: u64,
+    pub(crate) engine: EngineRef,
+}
+
+impl Held<'_> {
+    /// Whether it has been killed meanwhile.
+    pub(crate) fn is_over(&self) -> bool {
+        let mut inner = self.session.lock();
+        inner
+            .thread(self.id)
+            .is_none_or(|entry| entry.phase == Phase::Idle && entry.release == Release::Nothing)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let mut inner = self.session.lock();
+        let Some(entry) = inner.thread(self.id) else {
+            return;
+        };
+        entry.users -= 1;
+        if entry.users != 0 {
+            return;
+        }
+        match core::mem::replace(&mut entry.release, Release::Nothing) {
+            Release::Nothing => {}
+            Release::Resume => {
+                let _ = resume(entry);
+            }
+            Release::Detach => {
+                drop(inner);
+                self.session.detach(self.id);
+            }
+        }
+    }
+}
+
+/// Ends the stop of a thread that has its answer.
+fn resume(entry: &Entry) -> Result {
+    let engine = entry.engine.as_ref().ok_or_else(estale)?;
+    // Killed meanwhile: it takes no answer.
+    engine
+        .resume_number(entry.stop)
+        .map(|_| ())
+        .map_err(|_| estale())
+}
