@@ -2,6 +2,8 @@
 /*
  * Attaching, to threads in every state, and the errors of it.
  */
+#include <grp.h>
+
 #include "ut.h"
 #include "kselftest_harness.h"
 
@@ -363,6 +365,38 @@ TEST_F(attach, to_what_is_no_user_thread)
 	EXPECT_EQ(-ESRCH, ut_attach(self->fd, 0x3ffffff, UT_EXIT));
 	EXPECT_EQ(-ESRCH, ut_attach(self->fd, 0, UT_EXIT));
 	EXPECT_EQ(-ESRCH, ut_attach(self->fd, -1, UT_EXIT));
+}
+
+static int attach_checked(int fd, pid_t pid)
+{
+	struct ut_attach request = { .pid = pid, .events = UT_EXIT, .checked = 1 };
+
+	return ut_ioctl(fd, UT_ATTACH, &request);
+}
+
+/* History 20: who may not trace a thread attaches nothing to it, not for a moment. */
+TEST_F(attach, checked_as_ptrace_would)
+{
+	pid_t user;
+
+	EXPECT_EQ(0, attach_checked(self->fd, 1));
+	EXPECT_EQ(0, attach_checked(self->fd, self->tracee.pid));
+	EXPECT_EQ(-EPERM, attach_checked(self->fd, 2));
+	user = fork();
+	if (user == 0) {
+		struct tracee own;
+
+		if (setgroups(0, NULL) || setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534))
+			_exit(1);
+		if (attach_checked(self->fd, self->tracee.pid) != -EPERM ||
+		    attach_checked(self->fd, 1) != -EPERM || attach_checked(self->fd, getppid()) != -EPERM)
+			_exit(2);
+		/* Of the same user, and not like one that has changed who it is. */
+		prctl(PR_SET_DUMPABLE, 1);
+		own = tracee_start();
+		_exit(attach_checked(self->fd, own.pid) ? 3 : 0);
+	}
+	EXPECT_TRUE(ended_with(wait_child(user), 0));
 }
 
 TEST_F(attach, exclusive_and_find)

@@ -830,6 +830,8 @@ TEST_F(capi, control_einval_eopnotsupp_esrch)
 	EXPECT_EQ(0, ut_control(self->fd, engine, UT_RESUME));
 	EXPECT_EQ(-ESRCH, uc_as(self->fd, UT_CONTROL, engine, UT_STOP, UC_AS_OTHER));
 	EXPECT_EQ(-ESRCH, uc_as(self->fd, UT_CONTROL, engine, UT_DETACH, UC_AS_NULL));
+	/* The tracee may just be in a callback. */
+	EXPECT_EQ(0, ut_set_events(self->fd, engine, 0));
 	EXPECT_EQ(0, ut_control(self->fd, engine, UT_DETACH));
 	for (unsigned int action = 0; action < 9; action++)
 		EXPECT_NE(0, ut_control(self->fd, engine, action));
@@ -925,6 +927,39 @@ TEST_F(capi, control_detach_in_its_own_callback)
 	ASSERT_EQ(0, ut_next_of(self->fd, &event, ENTRY, CALL));
 	EXPECT_EQ(-EINPROGRESS, event.inside);
 	EXPECT_EQ(0, uc_info(self->fd, engine).has_ops);
+}
+
+/* What it asks of its own thread comes when the callback has returned. */
+TEST_F(capi, control_in_its_own_callback)
+{
+	static const struct { unsigned int action; int result; } asks[] = {
+		{ UT_STOP, -EINPROGRESS }, { UT_INTERRUPT, 0 }, { UT_REPORT, 0 }, { UT_RESUME, 0 },
+		{ 7, -EINVAL },
+	};
+	int engine = uc_engine(self->fd, self->pid, EXIT | QUIESCE);
+	struct ut_event event;
+	long r;
+
+	ASSERT_GE(engine, 0);
+	for (unsigned int i = 0; i < sizeof(asks) / sizeof(*asks); i++) {
+		ASSERT_EQ(0, ut_script(self->fd, (struct ut_script) {
+			.engine = engine, .event = EXIT, .nr = CALL, .action = UT_RESUME, .times = 1,
+			.flags = UC_F_CONTROL, .new_nr = asks[i].action,
+		}));
+		ASSERT_EQ(0, tracee_call(&self->tracee));
+		ASSERT_EQ(0, ut_next_of(self->fd, &event, EXIT, CALL));
+		EXPECT_EQ(asks[i].result, event.inside) TH_LOG("action %u", asks[i].action);
+		if (asks[i].action == UT_STOP) {
+			ASSERT_EQ(0, wait_parked(self->pid));
+			EXPECT_EQ(0, ut_control(self->fd, engine, UT_RESUME));
+		} else if (asks[i].action < UT_RESUME && !asks[i].result) {
+			do {
+				ASSERT_EQ(0, ut_next(self->fd, &event));
+			} while (event.event != QUIESCE || event.quiesce_for);
+		}
+		ASSERT_EQ(0, tracee_result(&self->tracee, &r));
+		ut_drain(self->fd, 0, -1, -1);
+	}
 }
 
 TEST_F(capi, control_detach_ealready)
@@ -1140,6 +1175,8 @@ TEST_F(capi, ticket_of_a_detached_engine)
 	ASSERT_EQ(0, tracee_call(&self->tracee));
 	ASSERT_EQ(0, tracee_result(&self->tracee, &r));
 	ASSERT_EQ(0, ut_next_of(self->fd, &event, ENTRY, CALL));
+	/* No callback runs. */
+	ASSERT_EQ(0, wait_state(self->pid, 'S'));
 	EXPECT_EQ(0, ut_control(self->fd, engine, UT_DETACH));
 	EXPECT_EQ(-ESRCH, ut_resume(self->fd, engine, event.ticket));
 	ticket = 1;

@@ -55,6 +55,7 @@
 #define UT_F_DISPOSITION	(1 << 16)	/* signals: choose the one in @new_nr */
 #define UT_F_QUIET		(1 << 15)	/* count the event, do not log it */
 #define UT_F_PAUSE		(1 << 17)	/* UT_STOP, and be called again afterwards */
+#define UT_F_HOLD_NEXT		(1 << 23)	/* wait before the engine's next callback begins */
 
 /* Dispositions. */
 #define UT_DELIVER		0
@@ -70,6 +71,7 @@
 #define UT_IN_RETURNED		2
 #define UT_IN_BEFORE_PARK	3
 #define UT_IN_EXAMINE		4	/* not the traced thread: the one in UT_EXAMINE */
+#define UT_IN_BEFORE_CALLBACK	5
 
 struct ut_attach {
 	__s32 pid;
@@ -77,7 +79,7 @@ struct ut_attach {
 	__u32 exclusive;	/* UTRACE_ATTACH_EXCLUSIVE */
 	__u32 match;		/* 1: MATCH_OPS */
 	__u32 engine;		/* out: the engine's index */
-	__u32 pad;
+	__u32 checked;		/* only if PTRACE_ATTACH may */
 };
 
 struct ut_script {

@@ -93,13 +93,13 @@ mod life {
         let life = EngineLife::new();
         assert!(life.detach() == Detach::CleanUp);
         assert!(life.detach() == Detach::Already);
-        assert!(!life.enter());
+        assert!(!life.enter(0));
     }
 
     #[test]
     fn during_a_callback_its_end_cleans_up() {
         let life = EngineLife::new();
-        assert!(life.enter());
+        assert!(life.enter(0));
         assert!(life.detach() == Detach::InProgress);
         assert!(life.must_wait());
         assert!(life.leave().clean_up);

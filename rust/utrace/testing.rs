@@ -12,6 +12,8 @@ use kernel::prelude::*;
 #[cfg_attr(not(utrace_test), allow(unreachable_pub))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Window {
+    /// An engine is about to be called, for an event that it wanted a moment ago.
+    BeforeCallback,
     /// The callback has returned; what it said is not recorded (t2 to t3 in the report of the race).
     CallbackReturned,
     /// It is recorded, and the thread will look whether to park (t3 to t4).

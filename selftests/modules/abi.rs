@@ -37,11 +37,13 @@ pub(crate) const F_DISPOSITION: u32 = 1 << 16;
 pub(crate) const F_QUIET: u32 = 1 << 15;
 pub(crate) const F_PAUSE: u32 = 1 << 17;
 
+pub(crate) const F_HOLD_NEXT: u32 = 1 << 23;
 pub(crate) const F_EXAMINE: u32 = 1 << 24;
 
 pub(crate) const IN_CALLBACK: u32 = 1;
 pub(crate) const IN_RETURNED: u32 = 2;
 pub(crate) const IN_BEFORE_PARK: u32 = 3;
+pub(crate) const IN_BEFORE_CALLBACK: u32 = 5;
 pub(crate) const IN_EXAMINE: u32 = 4;
 
 /// Not named by the kernel crate of 7.2.
@@ -62,7 +64,7 @@ pub(crate) struct Attach {
     pub(crate) exclusive: u32,
     pub(crate) matching: u32,
     pub(crate) engine: u32,
-    pub(crate) pad: u32,
+    pub(crate) checked: u32,
 }
 
 #[repr(C)]

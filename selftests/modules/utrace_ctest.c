@@ -10,6 +10,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/preempt.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/utrace.h>
@@ -249,6 +250,8 @@ static u32 hit(struct utrace_engine *engine, struct ut_event *event, struct ut_s
 		event->inside = utrace_barrier(slot->task, engine);
 	if (script->flags & UC_F_DETACH)
 		event->inside = utrace_control(slot->task, engine, UTRACE_DETACH);
+	if (script->flags & UC_F_CONTROL)
+		event->inside = utrace_control(slot->task, engine, script->new_nr);
 	if (script->flags & UC_F_TICKET)
 		event->ticket = utrace_stop_ticket(slot->session->slots[script->delay_us]->engine);
 	if (script->flags & UT_F_ATTACH_PEER) {
@@ -446,6 +449,11 @@ static struct utrace_engine *attach_as(const struct uc_attach *request, struct t
 		return utrace_attach_pid(pid, request->flags, use, data);
 	if (!task)
 		return ERR_PTR(-ENXIO);
+	if (!(request->flags & UTRACE_ATTACH_CREATE)) {
+		/* It only looks. */
+		guard(preempt)();
+		return utrace_attach_task(task, request->flags, use, data);
+	}
 	return utrace_attach_task(task, request->flags, use, data);
 }
 
@@ -550,8 +558,10 @@ static int control(struct slot *slot, const struct ut_op *op)
 	}
 }
 
+/* Where nobody may sleep, which kernels that look say. */
 static int set_events(struct slot *slot, const struct ut_op *op)
 {
+	guard(preempt)();
 	switch (op->found) {
 	case UC_AS_TASK:
 		return utrace_set_events(slot->task, slot->engine, op->value);

@@ -94,6 +94,7 @@ fn visit(window: testing::Window, serial: u64) {
     };
     drop(holds);
     let place = match window {
+        testing::Window::BeforeCallback => IN_BEFORE_CALLBACK,
         testing::Window::CallbackReturned => IN_RETURNED,
         testing::Window::BeforePark => IN_BEFORE_PARK,
     };
@@ -306,6 +307,7 @@ impl Probe {
             event.inside = found(engine.resume());
         }
         for (flag, window) in [
+            (F_HOLD_NEXT, testing::Window::BeforeCallback),
             (F_HOLD_RETURNED, testing::Window::CallbackReturned),
             (F_HOLD_BEFORE_PARK, testing::Window::BeforePark),
         ] {
@@ -450,6 +452,9 @@ impl Tracer for Probe {
         event.tid = report.thread().pid();
         event.ticket = report.ticket().number();
         this.shared.log(event, script.flags & F_QUIET != 0);
+        if script.flags & F_HOLD_CALLBACK != 0 {
+            this.shared.hold(this.index, IN_CALLBACK);
+        }
         let answer = Answer {
             action: script.action(),
             script: Some(script),
@@ -545,7 +550,11 @@ impl Session {
             match_ops: request.matching == 1,
             match_data: false,
         };
-        let index = Shared::attach(&self.0, &thread, request.events, options, KVec::new())?;
+        let attach = || Shared::attach(&self.0, &thread, request.events, options, KVec::new());
+        let index = match request.checked {
+            0 => attach()?,
+            _ => utrace::with_ptrace_access(&thread, attach)?,
+        };
         request.engine = index as u32;
         Ok(())
     }

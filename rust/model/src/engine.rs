@@ -117,7 +117,7 @@ impl Utrace {
 
     /// `report::call`: one callback of one engine. `None`: not called, or not parked.
     pub(crate) fn call(&self, engine: &Engine, verdict: Verdict) -> Option<Parked> {
-        if !engine.life.enter() {
+        if !engine.life.enter(0) {
             return None;
         }
         engine.stop.prepare();

@@ -223,7 +223,8 @@ impl EngineRef {
     /// * `EINVAL`: unknown events.
     /// * `ESRCH`: the engine is detached, or it is too late to be spared the reap.
     /// * `EALREADY`: the thread is dead, and it is too late to ask for, or to be spared, its death.
-    /// * `EINPROGRESS`: done, but a callback for an event that was removed may be running.
+    /// * `EINPROGRESS`: done, but a callback for an event that was removed may be running. The same
+    ///   again waits for its end, as [`EngineRef::barrier`] does without polling.
     pub fn set_events(&self, events: EventSet) -> Result {
         control::set_events(&self.0, events.bits())
     }

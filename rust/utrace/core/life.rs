@@ -14,6 +14,9 @@ const DETACHED: u32 = 1 << 0;
 const IN_CALLBACK: u32 = 1 << 1;
 const CLEANED: u32 = 1 << 2;
 const AWAITED: u32 = 1 << 3;
+/// While in a callback: the number of the event that it is for.
+const EVENT_SHIFT: u32 = 8;
+const EVENT: u32 = 0x1f << EVENT_SHIFT;
 
 /// The life of one attachment.
 ///
@@ -58,10 +61,18 @@ impl EngineLife {
         self.0.load() & IN_CALLBACK != 0
     }
 
-    /// Begins a callback; not when the engine is detached.
-    pub(crate) fn enter(&self) -> bool {
+    /// The number of the event that a callback runs for, if one does.
+    pub(crate) fn callback(&self) -> Option<u32> {
+        let word = self.0.load();
+        (word & IN_CALLBACK != 0).then_some((word & EVENT) >> EVENT_SHIFT)
+    }
+
+    /// Begins a callback for the event of this number; not when the engine is detached. Whether the
+    /// event is still wanted is to be looked at behind this: who takes it back looks behind that
+    /// whether a callback runs.
+    pub(crate) fn enter(&self, event: u32) -> bool {
         let old = update(&self.0, |old| match old & DETACHED {
-            0 => Some(old | IN_CALLBACK),
+            0 => Some(old | IN_CALLBACK | event << EVENT_SHIFT),
             _ => None,
         });
         old & DETACHED == 0
@@ -72,7 +83,7 @@ impl EngineLife {
         let old = update(&self.0, |old| {
             // Who cleans up stays "in callback" until done, so that a waiter waits for it.
             match old & DETACHED {
-                0 => Some(old & !(IN_CALLBACK | AWAITED)),
+                0 => Some(old & !(IN_CALLBACK | AWAITED | EVENT)),
                 _ => None,
             }
         });
@@ -98,7 +109,7 @@ impl EngineLife {
     /// Says that the cleaning up is done. Tells whether somebody waits for it.
     pub(crate) fn cleaned(&self) -> bool {
         let old = update(&self.0, |old| {
-            Some((old | CLEANED) & !(IN_CALLBACK | AWAITED))
+            Some((old | CLEANED) & !(IN_CALLBACK | AWAITED | EVENT))
         });
         old & AWAITED != 0
     }

@@ -227,10 +227,13 @@ pub(crate) fn set_events(engine: &Engine, events: u32) -> Result {
     engine.store_events(events);
     attach::update_wants(utrace);
     let removed = old & !events != 0;
-    if removed && engine.life.is_in_callback() && !engine.is_called_by_current() {
-        return Err(einprogress());
+    match engine.life.callback() {
+        // Also when it was removed before: who asks again until this is 0 waits for its end.
+        Some(runs) if (removed || events & 1 << runs == 0) && !engine.is_called_by_current() => {
+            Err(einprogress())
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 const REAP: u32 = Event::Reap.bit();

@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     core::{
-        event,
+        event::{
+            self,
+            Event, //
+        },
         hold::Ask,
         life::EngineLife,
         stop::StopWord, //
@@ -91,6 +94,12 @@ impl Engine {
         }
     }
 
+    /// Whether the engine, which is not detached, wants to hear of `event`.
+    #[inline]
+    pub(crate) fn wants(&self, event: Event) -> bool {
+        self.events.load() & event.bit() != 0
+    }
+
     /// Notes that the current thread runs a callback of the engine, or does no more.
     #[inline]
     pub(crate) fn set_caller(&self, calling: bool) {
@@ -103,7 +112,8 @@ impl Engine {
         self.caller.load() == task::current_address() as u64
     }
 
+    /// Fully ordered before what follows: see [`EngineLife::enter`].
     pub(crate) fn store_events(&self, events: u32) {
-        self.events.store(events & event::ALL);
+        self.events.swap(events & event::ALL);
     }
 }

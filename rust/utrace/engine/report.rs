@@ -168,17 +168,23 @@ fn one(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &mu
             return;
         }
     }
-    if engine.events() & event.bit() != 0 && call(engine, event, data, outcome) {
-        call_again(engine, event, data, outcome);
+    if engine.events() & event.bit() != 0 && call(engine, event, event, data, outcome) {
+        call_again(engine, event, event, data, outcome);
     }
 }
 
 /// Calls an engine that wants to be called once more after its stop.
 #[cold]
 #[inline(never)]
-fn call_again(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &mut Outcome) {
+fn call_again(
+    engine: &Arc<Engine>,
+    event: Event,
+    called: Event,
+    data: &mut Data<'_, '_>,
+    outcome: &mut Outcome,
+) {
     engine.again.set(true);
-    while call(engine, event, data, outcome) {}
+    while call(engine, event, called, data, outcome) {}
     engine.again.set(false);
 }
 
@@ -191,24 +197,31 @@ fn quiesce_before(
     outcome: &mut Outcome,
 ) {
     let quiesce = &mut Data::Quiesce { event: Some(event) };
-    if call(engine, event, quiesce, outcome) {
-        call_again(engine, event, quiesce, outcome);
+    if call(engine, event, Event::Quiesce, quiesce, outcome) {
+        call_again(engine, event, Event::Quiesce, quiesce, outcome);
     }
     if let Data::SyscallEntry { aborted, .. } = data {
         *aborted |= outcome.skipped;
     }
 }
 
-/// Calls one engine once, in the pass for `event`, and does what it says. Tells whether it wants to
-/// be called again.
+/// Calls one engine once, in the pass for `event`, its callback for `called`, and does what it says.
+/// Tells whether it wants to be called again.
 #[inline(always)]
 fn call(
     engine: &Arc<Engine>,
     event: Event,
+    called: Event,
     data: &mut Data<'_, '_>,
     outcome: &mut Outcome,
 ) -> bool {
-    if !engine.life.enter() {
+    window(Window::BeforeCallback, engine);
+    if !engine.life.enter(called as u32) {
+        return false;
+    }
+    // Taken back since it was looked at: whoever did that may have found no callback running.
+    if !engine.wants(called) {
+        leave(engine);
         return false;
     }
     let deferred = engine.deferred.get() && engine.stop.is_prepared();
@@ -224,10 +237,6 @@ fn call(
     let verdict = unsafe { engine.payload.call(engine, ticket, data) };
     engine.set_caller(false);
     if trace::report_is_on() {
-        let called = match data {
-            Data::Quiesce { .. } => Event::Quiesce,
-            _ => event,
-        };
         trace_report(engine, called, verdict.resume);
     }
     window(Window::CallbackReturned, engine);

@@ -228,7 +228,7 @@ impl Dying {
         let engines = utrace.list.lock().unwrap().engines.clone();
         for engine in engines {
             let life = &self.engines[engine].life;
-            if life.enter() {
+            if life.enter(0) {
                 self.engines[engine].reaps.fetch_add(1, Relaxed);
                 if life.leave().clean_up {
                     self.clean_up(utrace, engine);

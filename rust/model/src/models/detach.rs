@@ -66,7 +66,7 @@ impl Scene {
         assert_eq!(self.engine.life.detach(), Detach::Already);
         assert!(!self.engine.life.is_in_callback());
         assert!(!self.engine.life.must_wait());
-        assert!(!self.engine.life.enter());
+        assert!(!self.engine.life.enter(0));
         let found = hold::release(&self.utrace.thread, &self.engine.stop, None);
         assert_eq!(found, Err(ReleaseError::Gone));
         assert!(!self.utrace.thread.is_asked());
@@ -116,7 +116,7 @@ fn by_three() {
 fn barrier() {
     explore(Depth::All, || {
         let scene = Scene::new();
-        assert!(scene.engine.life.enter());
+        assert!(scene.engine.life.enter(0));
         let waiters = [0, 1].map(|_| {
             spawn(&scene, |scene| {
                 scene.utrace.wait(&scene.engine);
