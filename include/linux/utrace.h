@@ -9,7 +9,8 @@
  *
  * Contexts, in the table below: "any" is every context, hard interrupts included; "task" is process
  * context, without sleeping unless the callback release() does; "sleep" may sleep. No function may
- * be called with a lock held that a callback takes. "self" is the callback of the engine itself.
+ * be called with a lock held that a callback takes. "self" is the callback of the engine itself. Each
+ * promise and the test of it: rust/utrace/api/contract.md.
  *
  * function               context        results
  * utrace_attach_task     sleep, self    engine; -EINVAL -EPERM -EEXIST -ENOMEM -ESRCH, -ENOENT

@@ -8,7 +8,8 @@
 //! each other and of ptrace, seccomp, BPF and perf. The names are those of Roland McGrath's utrace
 //! (2007-2012).
 //!
-//! Start with [`Tracer`], the trait of an engine, and [`Engine::attach`].
+//! Start with [`Tracer`], the trait of an engine, and [`Engine::attach`]. What each function promises,
+//! and where it may be called, is in one table: [`contract`].
 //!
 //! A resume is never lost and never misapplied: the stop that a callback makes has its [`Ticket`]
 //! before the callback begins, and resuming it before the thread has parked means that the thread

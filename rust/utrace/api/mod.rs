@@ -8,8 +8,11 @@
 //! * [`ticket`]: the stops that callbacks make, and how they are resumed.
 //! * [`events`]: sets of events.
 //! * [`examine`]: registers, memory and system call of a thread that is stopped.
+//! * [`contract`]: what each function promises, where, and the test of it.
 //! * [`shell`]: how a tracer of any type is called by the non-generic part in `utrace.ko`.
 
+#[doc = include_str!("contract.md")]
+pub mod contract {}
 pub mod events;
 pub mod examine;
 pub mod handle;
