@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kmview_cost: what a getpid() costs in a session: one that is not selected, and one whose monitor
- * takes its entry and answers, in one call for both. Under "qemu/run --icount" in instructions.
+ * kmview_cost [filtered | observed | observed-twice]: what a getpid() costs in a session: one whose
+ * monitor takes its entry and answers, in one call for both; one that is not selected; one that is
+ * recorded at its return, or at its entry, too. Under "qemu/run --icount" in instructions.
  */
 #include <x86intrin.h>
 
@@ -28,9 +29,24 @@ static int measure(void)
 	return 0;
 }
 
+static int observe(int fd, bool twice)
+{
+	/* Room for all of it, and told at its end. */
+	struct kmview_ring_setup setup = { .size = 4 << 20, .wake = 4 << 20 };
+	struct kmview_event event;
+
+	if (km_ioctl(fd, KMVIEW_RING, &setup) ||
+	    km_select(fd, KMVIEW_CALLS_RECORD_RETURN, KMVIEW_ABI_NATIVE, __NR_getpid) ||
+	    (twice && km_select(fd, KMVIEW_CALLS_RECORD_ENTRY, KMVIEW_ABI_NATIVE, __NR_getpid)) ||
+	    km_fork(fd, &event, measure) < 0)
+		return 1;
+	return km_next(fd, &event, KMVIEW_EVENT_END) != 0;
+}
+
 int main(int argc, char **argv)
 {
-	int call = argc > 1 && !strcmp(argv[1], "filtered") ? __NR_acct : __NR_getpid;
+	const char *what = argc > 1 ? argv[1] : "";
+	int call = !strcmp(what, "filtered") ? __NR_acct : __NR_getpid;
 	int fd = open("/dev/kmview", O_RDWR | O_CLOEXEC);
 	struct kmview_event event;
 	struct kmview_answer answer = { 0 };
@@ -40,6 +56,8 @@ int main(int argc, char **argv)
 		.timeout = -1,
 	};
 
+	if (fd >= 0 && !strncmp(what, "observed", 8))
+		return observe(fd, !strcmp(what, "observed-twice"));
 	if (fd < 0 || km_entries(fd, call) || km_fork(fd, &event, measure) < 0)
 		return 1;
 	while (km_ioctl(fd, KMVIEW_EXCHANGE, &exchange) == 1) {

@@ -104,7 +104,7 @@ impl Session {
                 inner.end_wait(id);
                 Decision::Closed(policy)
             }
-            (Phase::Idle, None) => Decision::Gone,
+            (Phase::Idle | Phase::Room, None) => Decision::Gone,
         }
     }
 
@@ -137,6 +137,11 @@ impl Session {
     pub(crate) fn done(&self, item: Item) {
         let Item::End(id) = item else { return };
         let mut inner = self.lock();
+        if let Some(entry) = inner.thread(id).filter(|entry| entry.owed) {
+            // It goes when that is recorded.
+            entry.told = true;
+            return;
+        }
         let removed = inner.remove(id);
         drop(inner);
         drop(removed);

@@ -4,8 +4,10 @@
 
 use crate::{
     adopt,
+    copy::Copies,
     filter,
     memory,
+    ring,
     session::{
         Inner,
         Locked,
@@ -25,10 +27,12 @@ use crate::{
             Exchange,
             Info,
             Options,
+            RingSetup,
             SetThread,
             Thread, //
         },
         errno::eopnotsupp,
+        ring::Shared,
         task,
         uapi::{
             self,
@@ -54,7 +58,8 @@ use kernel::{
     sync::{
         poll::PollTable,
         Arc,
-        CondVarTimeoutResult, //
+        CondVarTimeoutResult,
+        SetOnce, //
     },
     task::Task,
     time::{
@@ -82,6 +87,8 @@ pub(crate) struct OpenFile {
     session: Arc<Session>,
     port: usize,
     wait: Arc<Wait>,
+    /// The memory of the queue's ring, if it has one.
+    ring: SetOnce<Arc<Shared>>,
 }
 
 impl Drop for OpenFile {
@@ -116,6 +123,7 @@ impl OpenFile {
                 session,
                 port,
                 wait,
+                ring: SetOnce::new(),
             },
             GFP_KERNEL_ACCOUNT,
         )?)
@@ -124,6 +132,10 @@ impl OpenFile {
     /// Without a lock.
     pub(crate) fn is_of(&self, session: *const Session) -> bool {
         ptr::eq(&*self.session, session)
+    }
+
+    pub(crate) fn ring(&self) -> Option<&Shared> {
+        self.ring.as_ref().map(|ring| &**ring)
     }
 
     // --- events --------------------------------------------------------------------------------
@@ -224,10 +236,12 @@ impl OpenFile {
         table.register_wait(file, &self.wait.changed);
         let mut inner = self.session.lock();
         let mut mask = 0;
-        if inner
-            .port(self.port)
-            .is_some_and(|port| !port.fifo.is_empty())
-        {
+        let over = inner.is_over();
+        let readable = inner.port(self.port).is_some_and(|port| {
+            let ring = port.ring.as_mut();
+            ring.is_some_and(|ring| ring.is_readable(over)) || !port.fifo.is_empty()
+        });
+        if readable {
             mask |= bindings::POLLIN | bindings::POLLRDNORM;
         }
         if inner.is_at_end(self.port) {
@@ -405,12 +419,10 @@ impl OpenFile {
     }
 
     fn set_events(&self, events: &Events) -> Result {
-        if events.record != 0 || events.record_signals != 0 {
-            return Err(eopnotsupp());
-        }
-        if events.wait & !uapi::MAY_WAIT != 0 {
+        if events.wait & !uapi::MAY_WAIT != 0 || events.record & !uapi::MAY_RECORD != 0 {
             return Err(EINVAL);
         }
+        let _alone = self.session.settings.lock();
         self.session.filter.set_events(events);
         self.session.update_all();
         Ok(())
@@ -420,7 +432,7 @@ impl OpenFile {
         if calls.flags & !uapi::CALLS_OTHERS != 0 || calls.what == 0 {
             return Err(EINVAL);
         }
-        if calls.what > uapi::CALLS_RETURN {
+        if calls.what > uapi::CALLS_RECORD_RETURN {
             return Err(match calls.what <= uapi::CALLS_PATH {
                 true => eopnotsupp(),
                 false => EINVAL,
@@ -430,11 +442,48 @@ impl OpenFile {
         let bitmap = UserSlice::new(UserPtr::from_addr(calls.bitmap as usize), bytes);
         let mut reader = bitmap.reader();
         let words = filter::words(calls.bits, || reader.read())?;
+        let _alone = self.session.settings.lock();
         let others = calls.flags & uapi::CALLS_OTHERS != 0;
         self.session
             .filter
             .set_calls(calls.what, calls.abi, &words, others)?;
         self.session.update_all();
+        Ok(())
+    }
+
+    // --- the ring ----------------------------------------------------------------------------------
+
+    fn set_ring(&self, setup: &RingSetup) -> Result {
+        if self.ring.as_ref().is_some() {
+            return Err(EBUSY);
+        }
+        let memory = ring::allocate(setup)?;
+        if !self.ring.populate(memory.clone()) {
+            return Err(EBUSY);
+        }
+        self.session.set_ring(self.port, &memory, setup);
+        Ok(())
+    }
+
+    /// In their order; the first one that is wrong ends it.
+    fn set_copies(&self, batch: &Batch) -> Result {
+        let size = batch.item_size as usize;
+        if batch.count != 0 && size == 0 {
+            return Err(EINVAL);
+        }
+        let session = &self.session;
+        let _alone = session.settings.lock();
+        if session.copies.as_ref().is_none() {
+            session.copies.populate(Copies::new()?);
+        }
+        let copies = session.copies.as_ref().ok_or(ENOMEM)?;
+        for i in 0..batch.count as usize {
+            let addr = (batch.items as usize).wrapping_add(i * size);
+            let copy: abi::Copy = abi::read(addr, size)?;
+            let has = copies.set(&copy)?;
+            let filter = &session.filter;
+            filter.set_copies(copy.abi as usize, copy.nr, has);
+        }
         Ok(())
     }
 
@@ -462,6 +511,9 @@ impl OpenFile {
             nr::ATTACH => self.attach(arg, size)?,
             nr::DETACH_THREAD => self.detach(&abi::read(arg, size)?)?,
             nr::MEMORY => memory::batch(&self.session, &batch(arg, size)?)?,
+            nr::RING => self.set_ring(&abi::read(arg, size)?)?,
+            nr::RING_DONE => self.session.room(self.port)?,
+            nr::SET_COPY => self.set_copies(&batch(arg, size)?)?,
             nr::SET_THREAD => self.set_thread(&abi::read(arg, size)?)?,
             0..=nr::LAST => return Err(eopnotsupp()),
             _ => return Err(ENOTTY),

@@ -23,50 +23,49 @@ const WORDS: usize = 8;
 /// The largest bitmap.
 pub(crate) const MAX_CALLS: u32 = (WORDS * 64) as u32;
 
-/// A set of the calls of both ABIs.
-struct Calls {
-    words: [[Atomic<u64>; WORDS]; 2],
-    /// A bit for each ABI: numbers beyond the bitmap.
-    others: [Atomic<u32>; 2],
-}
+/// What a call is selected for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Selected(u32);
 
-impl Calls {
-    const fn new() -> Self {
-        Calls {
-            words: [const { [const { Atomic::new(0) }; WORDS] }; 2],
-            others: [const { Atomic::new(0) }; 2],
-        }
-    }
+impl Selected {
+    /// It waits at its entry, and at its exit.
+    pub(crate) const ENTRY: Selected = Selected(1 << 0);
+    pub(crate) const RETURN: Selected = Selected(1 << 1);
+    /// They are recorded.
+    pub(crate) const RECORD_ENTRY: Selected = Selected(1 << 2);
+    pub(crate) const RECORD_RETURN: Selected = Selected(1 << 3);
+    /// With copies of what arguments point to.
+    pub(crate) const COPY_ENTRY: Selected = Selected(1 << 4);
+    pub(crate) const COPY_RETURN: Selected = Selected(1 << 5);
 
+    /// Whether it is selected for any of these.
     #[inline]
-    fn has(&self, abi: usize, nr: i32) -> bool {
-        let nr = nr as u32 as usize;
-        match self.words[abi].get(nr / 64) {
-            Some(word) => word.load(Relaxed) >> (nr % 64) & 1 != 0,
-            None => self.others[abi].load(Relaxed) != 0,
-        }
+    pub(crate) const fn has(self, any: Selected) -> bool {
+        self.0 & any.0 != 0
     }
 
-    fn is_empty(&self) -> bool {
-        self.words
-            .iter()
-            .flatten()
-            .all(|word| word.load(Relaxed) == 0)
-            && self.others.iter().all(|others| others.load(Relaxed) == 0)
+    pub(crate) const fn or(self, other: Selected) -> Selected {
+        Selected(self.0 | other.0)
     }
 }
 
-/// What a session wants to hear of.
+/// For each number, and in the last place for those beyond the bitmap, [`Selected`].
+type Numbers = [Atomic<u32>; MAX_CALLS as usize + 1];
+
+/// What a session wants to hear of. Changed by one party at a time.
 pub(crate) struct Filter {
-    entry: Calls,
-    ret: Calls,
+    calls: [Numbers; 2],
+    /// What any call is selected for.
+    any: Atomic<u32>,
     wait: Atomic<u32>,
     wait_signals: Atomic<u64>,
+    record: Atomic<u32>,
+    record_signals: Atomic<u64>,
 }
 
 /// 0: native, 1: compat.
 #[inline]
-fn abi_of(arch: u32) -> usize {
+pub(crate) fn abi_of(arch: u32) -> usize {
     const AUDIT_ARCH_64BIT: u32 = 0x8000_0000;
 
     usize::from(arch & AUDIT_ARCH_64BIT == 0)
@@ -75,11 +74,20 @@ fn abi_of(arch: u32) -> usize {
 impl Filter {
     pub(crate) const fn new() -> Self {
         Filter {
-            entry: Calls::new(),
-            ret: Calls::new(),
+            calls: [const { [const { Atomic::new(0) }; MAX_CALLS as usize + 1] }; 2],
+            any: Atomic::new(0),
             wait: Atomic::new(0),
             wait_signals: Atomic::new(0),
+            record: Atomic::new(0),
+            record_signals: Atomic::new(0),
         }
+    }
+
+    /// What the call is selected for.
+    #[inline]
+    pub(crate) fn call(&self, arch: u32, nr: i32) -> Selected {
+        let nr = (nr as u32).min(MAX_CALLS);
+        Selected(self.calls[abi_of(arch)][nr as usize].load(Relaxed))
     }
 
     /// Replaces a set of calls.
@@ -94,35 +102,45 @@ impl Filter {
         words: &[u64; WORDS],
         others: bool,
     ) -> Result {
-        let calls = match what {
-            uapi::CALLS_ENTRY => &self.entry,
-            uapi::CALLS_RETURN => &self.ret,
+        let set = match what {
+            uapi::CALLS_ENTRY => Selected::ENTRY,
+            uapi::CALLS_RETURN => Selected::RETURN,
+            uapi::CALLS_RECORD_ENTRY => Selected::RECORD_ENTRY,
+            uapi::CALLS_RECORD_RETURN => Selected::RECORD_RETURN,
             _ => return Err(EINVAL),
         };
-        let abi = abi as usize;
-        let places = calls.words.get(abi).ok_or(EINVAL)?;
-        for (place, word) in places.iter().zip(words) {
-            place.store(*word, Relaxed);
+        let places = self.calls.get(abi as usize).ok_or(EINVAL)?;
+        for (nr, place) in places.iter().enumerate() {
+            let selected = match words.get(nr / 64) {
+                Some(word) => word >> (nr % 64) & 1 != 0,
+                None => others,
+            };
+            change(place, set, selected);
         }
-        calls.others[abi].store(others.into(), Relaxed);
+        self.settle();
         Ok(())
+    }
+
+    /// Says whether there is something to copy for a call.
+    pub(crate) fn set_copies(&self, abi: usize, nr: u32, (entry, ret): (bool, bool)) {
+        let Some(place) = self.calls.get(abi).and_then(|it| it.get(nr as usize)) else {
+            return;
+        };
+        change(place, Selected::COPY_ENTRY, entry);
+        change(place, Selected::COPY_RETURN, ret);
+    }
+
+    fn settle(&self) {
+        let places = self.calls.iter().flatten();
+        let any = places.fold(0, |any, place| any | place.load(Relaxed));
+        self.any.store(any, Relaxed);
     }
 
     pub(crate) fn set_events(&self, events: &Events) {
         self.wait.store(events.wait, Relaxed);
         self.wait_signals.store(events.wait_signals, Relaxed);
-    }
-
-    /// Whether the call is to wait at its entry.
-    #[inline]
-    pub(crate) fn has_entry(&self, arch: u32, nr: i32) -> bool {
-        self.entry.has(abi_of(arch), nr)
-    }
-
-    /// Whether it is to wait at its exit.
-    #[inline]
-    pub(crate) fn has_return(&self, arch: u32, nr: i32) -> bool {
-        self.ret.has(abi_of(arch), nr)
+        self.record.store(events.record, Relaxed);
+        self.record_signals.store(events.record_signals, Relaxed);
     }
 
     /// Whether events of this kind, which is none of system calls, are to wait.
@@ -130,25 +148,44 @@ impl Filter {
         self.wait.load(Relaxed) & kind.bit() != 0
     }
 
-    pub(crate) fn has_signal(&self, number: i32) -> bool {
+    /// Whether they are to be recorded.
+    pub(crate) fn records(&self, kind: Kind) -> bool {
+        self.record.load(Relaxed) & kind.bit() != 0
+    }
+
+    pub(crate) fn waits_for_signal(&self, number: i32) -> bool {
         self.waits(Kind::Signal) && self.wait_signals.load(Relaxed) >> (number - 1) & 1 != 0
+    }
+
+    pub(crate) fn records_signal(&self, number: i32) -> bool {
+        self.records(Kind::Signal) && self.record_signals.load(Relaxed) >> (number - 1) & 1 != 0
     }
 
     /// What the engine of a thread has to hear of. The first four are for the session itself: it
     /// follows, lets go of programs that it may not reach, and says how a thread has ended.
     pub(crate) fn events(&self) -> EventSet {
         let mut set = EventSet::CLONE | EventSet::EXEC | EventSet::EXIT | EventSet::DEATH;
-        if !self.entry.is_empty() {
+        let any = Selected(self.any.load(Relaxed));
+        if any.has(Selected::ENTRY.or(Selected::RECORD_ENTRY)) {
             set = set | EventSet::SYSCALL_ENTRY;
         }
-        if !self.ret.is_empty() {
+        if any.has(Selected::RETURN.or(Selected::RECORD_RETURN)) {
             set = set | EventSet::SYSCALL_EXIT;
         }
-        if self.waits(Kind::Signal) {
+        if self.waits(Kind::Signal) || self.records(Kind::Signal) {
             set = set | EventSet::SIGNAL_ALL;
         }
         set
     }
+}
+
+fn change(place: &Atomic<u32>, set: Selected, selected: bool) {
+    let before = place.load(Relaxed);
+    let after = match selected {
+        true => before | set.0,
+        false => before & !set.0,
+    };
+    place.store(after, Relaxed);
 }
 
 /// The words of a bitmap of `bits` bits.

@@ -10,10 +10,13 @@
 use kernel::prelude::*;
 
 mod adopt;
+mod copy;
 mod events;
 mod file;
 mod filter;
 mod memory;
+mod record;
+mod ring;
 mod session;
 mod sys;
 mod table;

@@ -7,7 +7,9 @@
 //! callback, and takes its answer itself when its stop is over.
 
 use crate::{
+    copy::Copies,
     filter::Filter,
+    ring::Ring,
     sys::{
         abi::{
             Answer,
@@ -15,11 +17,15 @@ use crate::{
         },
         device,
         errno::estale,
+        ring,
         task::{
             self,
             Opener, //
         },
-        uapi, //
+        uapi::{
+            self,
+            Kind, //
+        }, //
     },
     table::{
         self,
@@ -52,6 +58,7 @@ use kernel::{
         poll::PollCondVar,
         Arc,
         Mutex,
+        SetOnce,
         SpinLock, //
     },
     task::Task, //
@@ -72,6 +79,11 @@ pub(crate) struct Wait {
 /// A queue, and who waits for it.
 pub(crate) struct Port {
     pub(crate) fifo: Fifo,
+    pub(crate) ring: Option<Ring>,
+    /// Notes that are to be recorded, and for which there is no room yet: nobody could wait.
+    pub(crate) owed: Fifo,
+    /// The monitor is to say when there is room for them.
+    pub(crate) owes: bool,
     pub(crate) wait: Arc<Wait>,
 }
 
@@ -109,6 +121,11 @@ pub(crate) struct Session {
     pub(crate) opener: Opener,
     #[pin]
     inner: SpinLock<Inner>,
+    /// Taken by who changes the filter or the copies.
+    #[pin]
+    pub(crate) settings: Mutex<()>,
+    /// Once there are any.
+    pub(crate) copies: SetOnce<Copies>,
     /// The engines that wait for the children of monitors, or for their exec.
     #[pin]
     adoptions: Mutex<KVec<(u64, EngineRef)>>,
@@ -116,8 +133,10 @@ pub(crate) struct Session {
 
 /// What became of an event that a thread wanted to wait with.
 pub(crate) enum Posted {
-    /// It is queued.
+    /// It is queued, or recorded when there is room.
     Waits,
+    /// There is nothing to wait for.
+    Passed,
     /// Nobody reads any more: do as the session chose.
     Closed(Policy),
     /// The thread has been let go.
@@ -174,6 +193,10 @@ impl Inner {
         self.ports.get_mut(port)?.as_mut()
     }
 
+    pub(crate) fn ring(&mut self, port: usize) -> Option<&mut Ring> {
+        self.port(port)?.ring.as_mut()
+    }
+
     /// Queues an item, and wakes a reader of the queue.
     pub(crate) fn push(&mut self, port: usize, item: Item) {
         let Some(port) = self.port(port) else { return };
@@ -184,7 +207,7 @@ impl Inner {
     }
 
     /// Nothing more will come, until somebody attaches.
-    fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.ever && self.live == 0 && self.adopters == 0
     }
 
@@ -208,6 +231,13 @@ impl Inner {
         let (phase, ticket, port) = (entry.phase, entry.ticket, entry.origin.port);
         entry.phase = Phase::Idle;
         entry.ticket = 0;
+        if phase == Phase::Room {
+            // Its record is not made any more.
+            if let Some(ring) = self.ring(port) {
+                ring.end_wait();
+                ring.lose();
+            }
+        }
         if matches!(phase, Phase::Queued | Phase::Read) {
             self.waiting -= 1;
         }
@@ -232,6 +262,7 @@ impl Inner {
         }
         if let Some(port) = self.port(port) {
             port.fifo.purge(|item| item.slot() == slot);
+            port.owed.purge(|item| item.slot() == slot);
         }
         self.threads.remove(slot)
     }
@@ -260,6 +291,8 @@ impl Session {
                     events: 0,
                     lost: 0,
                 }),
+                settings <- new_mutex!(()),
+                copies: SetOnce::new(),
                 adoptions <- new_mutex!(KVec::new()),
             }),
             GFP_KERNEL_ACCOUNT,
@@ -285,6 +318,9 @@ impl Session {
             let count = self.lock().ports.len();
             let port = Port {
                 fifo: Fifo::new(room)?,
+                ring: None,
+                owed: Fifo::new(room)?,
+                owes: false,
                 wait: wait.clone(),
             };
             let mut ports = KVec::with_capacity(count + 1, GFP_KERNEL_ACCOUNT)?;
@@ -364,16 +400,18 @@ impl Session {
             let threads = room.capacity();
             let mut fifos = KVec::with_capacity(ports, GFP_KERNEL_ACCOUNT)?;
             for _ in 0..ports {
-                let _ = fifos.push_within_capacity(Fifo::new(threads)?);
+                let two = (Fifo::new(threads)?, Fifo::new(threads)?);
+                let _ = fifos.push_within_capacity(two);
             }
             let mut inner = self.lock();
             if inner.ports.len() != ports {
                 continue;
             }
             // The queues first: there is a slot only if there is room for what it makes.
-            for (port, fifo) in inner.ports.iter_mut().zip(&mut fifos) {
+            for (port, (fifo, owed)) in inner.ports.iter_mut().zip(&mut fifos) {
                 if let Some(port) = port {
                     port.fifo.enlarge(fifo);
+                    port.owed.enlarge(owed);
                 }
             }
             inner.threads.enlarge(&mut room);
@@ -403,12 +441,16 @@ impl Session {
         entry.id = id;
         entry.announced = announce;
         entry.extra = extra;
+        entry.came = ring::now();
         inner.threads.insert(entry);
         drop(inner.by_task.insert(node.into_node(address, id)));
         inner.live += 1;
         inner.ever = true;
         if announce {
             inner.push(origin.port, Item::New(id));
+        }
+        if self.filter.records(Kind::New) {
+            inner.note(origin.port, Item::New(id));
         }
         Ok(id)
     }
@@ -467,6 +509,7 @@ impl Session {
             return;
         }
         entry.ended = Some(flags);
+        entry.went = ring::now();
         let engine = entry.engine.take();
         let port = entry.origin.port;
         let address = task::address(&entry.task);
@@ -477,6 +520,9 @@ impl Session {
             inner.push(port, Item::New(id));
         }
         inner.push(port, Item::End(id));
+        if self.filter.records(Kind::End) {
+            inner.note(port, Item::End(id));
+        }
         inner.note_end();
         drop(inner);
         drop(engine);
@@ -525,7 +571,8 @@ impl Session {
     fn let_go(&self, id: u64) {
         let mut inner = self.lock();
         if let Some(entry) = inner.thread(id) {
-            if let Some(engine) = entry.engine.as_ref().filter(|_| entry.waits()) {
+            let stays = entry.waits() || entry.phase == Phase::Room;
+            if let Some(engine) = entry.engine.as_ref().filter(|_| stays) {
                 let _ = engine.resume_number(entry.stop);
             }
         }

@@ -37,6 +37,8 @@ pub(crate) enum Phase {
     Read,
     /// The answer is there; the thread is on its way to it.
     Answered,
+    /// It waits for room in the ring.
+    Room,
 }
 
 /// How a thread came into its session.
@@ -76,6 +78,13 @@ pub(crate) struct Entry {
     pub(crate) extra: EventSet,
     /// Its NEW has been queued.
     pub(crate) announced: bool,
+    /// When it came, and when it ended.
+    pub(crate) came: u64,
+    pub(crate) went: u64,
+    /// Its END is not in the ring yet: it stays for that.
+    pub(crate) owed: bool,
+    /// It has been read from the queue.
+    pub(crate) told: bool,
     /// Its code when it exited.
     pub(crate) status: Option<i32>,
     /// It is no longer in the session: what its END says.
@@ -108,6 +117,10 @@ impl Entry {
             release: Release::Nothing,
             extra: EventSet::NONE,
             announced: false,
+            came: 0,
+            went: 0,
+            owed: false,
+            told: false,
             status: None,
             ended: None,
         };
@@ -147,6 +160,7 @@ impl Entry {
     /// The note that it is there.
     pub(crate) fn note_new(&self) -> Event {
         let mut event = Self::created(self.origin);
+        event.time = self.came;
         self.fill(&mut event);
         event
     }
@@ -161,6 +175,7 @@ impl Entry {
             }),
         );
         event.flags = self.ended.unwrap_or(0);
+        event.time = self.went;
         self.fill(&mut event);
         event
     }

@@ -3,6 +3,11 @@
 //! A thread of a session, as utrace calls it.
 
 use crate::{
+    copy::Call,
+    filter::{
+        self,
+        Selected, //
+    },
     session::{
         Decision,
         Policy,
@@ -15,6 +20,7 @@ use crate::{
             Body,
             Event, //
         },
+        ring,
         task,
         uapi::{
             self,
@@ -28,6 +34,7 @@ use crate::{
 };
 use kernel::{
     bindings,
+    new_mutex,
     prelude::*,
     sync::{
         atomic::{
@@ -35,7 +42,8 @@ use kernel::{
             Relaxed, //
         },
         Arc,
-        ArcBorrow, //
+        ArcBorrow,
+        Mutex, //
     },
     task::Task, //
 };
@@ -61,6 +69,7 @@ use utrace::{
 };
 
 /// The tracer of one thread of one session.
+#[pin_data(PinnedDrop)]
 pub(crate) struct Tracee {
     session: Arc<Session>,
     id: u64,
@@ -70,7 +79,17 @@ pub(crate) struct Tracee {
     ret: Atomic<u32>,
     /// It has been called for the entry of some call; likewise.
     called: Atomic<bool>,
+    /// How far it is with its event; likewise.
+    stage: Atomic<u32>,
+    /// Where copies are made; likewise.
+    #[pin]
+    scratch: Mutex<KVec<u8>>,
 }
+
+/// Nothing has been done, but perhaps waited for room in the ring.
+const BEGUN: u32 = 0;
+/// It waits for its answer.
+const POSTED: u32 = 1;
 
 const BY_FILTER: u32 = 0;
 const WANTED: u32 = 1;
@@ -109,25 +128,28 @@ fn attach(
     origin: Origin,
     extra: EventSet,
 ) -> Result<EngineRef> {
-    let tracee = Tracee {
+    let tracee = pin_init!(Tracee {
         session: session.clone(),
         id,
         origin,
         ret: Atomic::new(BY_FILTER),
         called: Atomic::new(false),
-    };
+        stage: Atomic::new(BEGUN),
+        scratch <- new_mutex!(KVec::new()),
+    });
     let events = session.filter.events() | extra;
     let engine = Engine::attach_with(
         thread,
-        Arc::new(tracee, GFP_KERNEL_ACCOUNT)?,
+        Arc::pin_init(tracee, GFP_KERNEL_ACCOUNT)?,
         events,
         AttachOptions::default(),
     )?;
     Ok(engine.release())
 }
 
-impl Drop for Tracee {
-    fn drop(&mut self) {
+#[pinned_drop]
+impl PinnedDrop for Tracee {
+    fn drop(self: Pin<&mut Self>) {
         self.session.engine_gone(self.id);
     }
 }
@@ -148,6 +170,7 @@ fn follow(policy: Policy) -> Action {
 fn posted(posted: Posted) -> Action {
     match posted {
         Posted::Waits => Action::Pause,
+        Posted::Passed => Action::Resume,
         Posted::Closed(policy) => follow(policy),
         Posted::Gone => Action::Detach,
     }
@@ -163,7 +186,79 @@ fn decided(decision: Decision) -> Action {
     }
 }
 
+/// What an event is selected for.
+#[derive(Clone, Copy)]
+struct Wanted {
+    wait: bool,
+    record: bool,
+}
+
+impl Wanted {
+    fn kind(session: &Session, kind: Kind) -> Self {
+        Wanted {
+            wait: session.filter.waits(kind),
+            record: session.filter.records(kind),
+        }
+    }
+
+    fn is_nothing(self) -> bool {
+        !self.wait && !self.record
+    }
+}
+
+/// Whether a callback is called again to take an answer. The first call of an event begins anew.
+macro_rules! is_answered {
+    ($this:expr, $report:expr) => {{
+        let again = $report.is_again();
+        if !again {
+            $this.stage.store(BEGUN, Relaxed);
+        }
+        again && $this.stage.load(Relaxed) == POSTED
+    }};
+}
+
+/// Takes an event as far as it gets: it is recorded, and waited with.
+macro_rules! take {
+    ($this:expr, $report:expr, $wanted:expr, $event:expr) => {
+        take!($this, $report, $wanted, $event, (&[], 0))
+    };
+    ($this:expr, $report:expr, $wanted:expr, $event:expr, $data:expr) => {{
+        let (wanted, mut event): (Wanted, Event) = ($wanted, $event);
+        let (report, this) = (&*$report, &*$this);
+        let stop = || report.ticket().number();
+        let engine = || report.engine();
+        let recorded = !wanted.record || {
+            event.time = ring::now();
+            this.session
+                .record(this.id, &mut event, $data, stop, engine)
+        };
+        if !recorded {
+            Posted::Waits
+        } else if !wanted.wait {
+            Posted::Passed
+        } else {
+            event.time = 0;
+            this.stage.store(POSTED, Relaxed);
+            this.session.post(this.id, event, stop(), engine)
+        }
+    }};
+}
+
 impl Tracee {
+    /// Copies what is asked for, of a call that is recorded, and does `f` with it.
+    #[cold]
+    fn with_copies<R>(&self, call: &Call<'_>, f: impl FnOnce((&[u8], u32)) -> R) -> R {
+        // Nobody else takes it.
+        let mut scratch = self.scratch.lock();
+        let made = match self.session.copies.as_ref() {
+            Some(copies) => copies.make(call, &mut scratch),
+            None => Ok((0, 0)),
+        };
+        // Without memory, there are no copies.
+        let (len, count) = made.unwrap_or((0, 0));
+        f((&scratch[..len], count))
+    }
+
     /// Before the first instruction, or before whatever else comes first.
     fn start(&self, report: &mut QuiesceReport<'_>) -> Action {
         if self.origin.flags & uapi::BY_ADOPT != 0 {
@@ -180,8 +275,12 @@ impl Tracee {
             sp: regs.sp as u64,
             ..Entry::created(self.origin)
         };
-        let stop = report.ticket().number();
-        posted(self.session.post(self.id, event, stop, || report.engine()))
+        // Its record was made when it came.
+        let wanted = Wanted {
+            wait: true,
+            record: false,
+        };
+        posted(take!(self, report, wanted, event))
     }
 
     fn take_entry(&self, report: &mut SyscallEntryReport<'_>) -> SyscallAction {
@@ -262,7 +361,7 @@ impl Tracee {
 #[vtable]
 impl Tracer for Tracee {
     fn quiesce(this: ArcBorrow<'_, Self>, report: &mut QuiesceReport<'_>) -> Action {
-        if report.is_again() {
+        if is_answered!(this, report) {
             return decided(this.session.decision(this.id, report.ticket().number()));
         }
         this.start(report)
@@ -272,24 +371,30 @@ impl Tracer for Tracee {
         this: ArcBorrow<'_, Self>,
         report: &mut SyscallEntryReport<'_>,
     ) -> SyscallAction {
-        if report.is_again() {
+        const WANTED: Selected = Selected::ENTRY.or(Selected::RECORD_ENTRY);
+
+        if is_answered!(this, report) {
             return this.take_entry(report);
         }
         let (arch, nr) = (report.arch(), report.nr());
-        // Somebody asked for a report: we have had our say about this call.
-        if report.is_resumed() && this.called.load(Relaxed) {
+        if !report.is_again() {
+            // Somebody asked for a report: we have had our say about this call.
+            if report.is_resumed() && this.called.load(Relaxed) {
+                return Action::Resume.into();
+            }
+            this.called.store(true, Relaxed);
+            if this.ret.load(Relaxed) != BY_FILTER {
+                this.ret.store(BY_FILTER, Relaxed);
+            }
+        }
+        let selected = this.session.filter.call(arch, nr);
+        if !selected.has(WANTED) {
             return Action::Resume.into();
         }
-        this.called.store(true, Relaxed);
-        if this.ret.load(Relaxed) != BY_FILTER {
-            this.ret.store(BY_FILTER, Relaxed);
-        }
-        if !this.session.filter.has_entry(arch, nr) {
-            return Action::Resume.into();
-        }
+        let args = report.args();
         let body = Body::Entry(abi::Entry {
             nr: nr.into(),
-            args: report.args().map(|arg| arg as u64),
+            args: args.map(|arg| arg as u64),
         });
         let mut event = abi::event(Kind::Entry, body);
         event.arch = arch;
@@ -298,29 +403,43 @@ impl Tracer for Tracee {
         if report.is_aborted() {
             event.flags |= uapi::ABORTED;
         }
-        let stop = report.ticket().number();
-        match this.session.post(this.id, event, stop, || report.engine()) {
+        let wanted = Wanted {
+            wait: selected.has(Selected::ENTRY),
+            record: selected.has(Selected::RECORD_ENTRY),
+        };
+        let taken = if wanted.record && selected.has(Selected::COPY_ENTRY) {
+            let call = Call {
+                abi: filter::abi_of(arch),
+                nr,
+                args: &args,
+                result: None,
+            };
+            this.with_copies(&call, |data| take!(this, report, wanted, event, data))
+        } else {
+            take!(this, report, wanted, event)
+        };
+        match taken {
             Posted::Closed(policy) => this.fail_entry(report, policy),
             other => posted(other).into(),
         }
     }
 
     fn syscall_exit(this: ArcBorrow<'_, Self>, report: &mut SyscallExitReport<'_>) -> Action {
-        if report.is_again() {
+        if is_answered!(this, report) {
             return this.take_return(report);
         }
         let (arch, nr) = (report.arch(), report.nr());
-        let wanted = match this.ret.load(Relaxed) {
-            BY_FILTER => this.session.filter.has_return(arch, nr),
-            ret => {
-                this.ret.store(BY_FILTER, Relaxed);
-                ret == WANTED
-            }
+        let selected = this.session.filter.call(arch, nr);
+        let wanted = Wanted {
+            wait: match this.ret.load(Relaxed) {
+                BY_FILTER => selected.has(Selected::RETURN),
+                ret => ret == WANTED,
+            },
+            record: selected.has(Selected::RECORD_RETURN),
         };
-        if !wanted {
+        if wanted.is_nothing() {
             return Action::Resume;
         }
-        let call = report.current().syscall();
         let result = report.result();
         let body = Body::Return(abi::Return {
             nr: nr.into(),
@@ -330,10 +449,20 @@ impl Tracer for Tracee {
         });
         let mut event = abi::event(Kind::Return, body);
         event.arch = arch;
-        event.ip = call.ip as u64;
-        event.sp = call.sp as u64;
-        let stop = report.ticket().number();
-        posted(this.session.post(this.id, event, stop, || report.engine()))
+        event.ip = report.ip() as u64;
+        event.sp = report.sp() as u64;
+        if wanted.record && selected.has(Selected::COPY_RETURN) {
+            let call = Call {
+                abi: filter::abi_of(arch),
+                nr,
+                args: &report.args(),
+                result: Some(result),
+            };
+            return this.with_copies(&call, |data| {
+                posted(take!(this, report, wanted, event, data))
+            });
+        }
+        posted(take!(this, report, wanted, event))
     }
 
     fn clone(this: ArcBorrow<'_, Self>, report: &mut CloneReport<'_>) -> Action {
@@ -350,7 +479,7 @@ impl Tracer for Tracee {
     }
 
     fn exec(this: ArcBorrow<'_, Self>, report: &mut ExecReport<'_>) -> Action {
-        if report.is_again() {
+        if is_answered!(this, report) {
             return decided(this.session.decision(this.id, report.ticket().number()));
         }
         let session = &this.session;
@@ -363,7 +492,8 @@ impl Tracer for Tracee {
             session.ended(this.id, uapi::OUT_OF_REACH);
             return Action::Detach;
         }
-        if !session.filter.waits(Kind::Exec) {
+        let wanted = Wanted::kind(session, Kind::Exec);
+        if wanted.is_nothing() {
             return Action::Resume;
         }
         let body = Body::Exec(abi::Exec {
@@ -374,12 +504,11 @@ impl Tracer for Tracee {
         event.arch = report.current().syscall().arch;
         event.ip = report.ip() as u64;
         event.sp = report.sp() as u64;
-        let stop = report.ticket().number();
-        posted(session.post(this.id, event, stop, || report.engine()))
+        posted(take!(this, report, wanted, event))
     }
 
     fn signal(this: ArcBorrow<'_, Self>, report: &mut SignalReport<'_>) -> Action {
-        if report.is_again() {
+        if is_answered!(this, report) {
             let decision = this.session.decision(this.id, report.ticket().number());
             if let Decision::Answer(answer) = &decision {
                 if answer.action == uapi::SKIP {
@@ -388,7 +517,12 @@ impl Tracer for Tracee {
             }
             return decided(decision);
         }
-        if !this.session.filter.has_signal(report.number()) {
+        let filter = &this.session.filter;
+        let wanted = Wanted {
+            wait: filter.waits_for_signal(report.number()),
+            record: filter.records_signal(report.number()),
+        };
+        if wanted.is_nothing() {
             return Action::Resume;
         }
         let (pid, uid) = report.sender();
@@ -401,17 +535,17 @@ impl Tracer for Tracee {
             value: report.value() as u64,
         });
         let event = abi::event(Kind::Signal, body);
-        let stop = report.ticket().number();
-        posted(this.session.post(this.id, event, stop, || report.engine()))
+        posted(take!(this, report, wanted, event))
     }
 
     fn exit(this: ArcBorrow<'_, Self>, report: &mut ExitReport<'_>) -> Action {
-        if report.is_again() {
+        if is_answered!(this, report) {
             return decided(this.session.decision(this.id, report.ticket().number()));
         }
         let status = report.code();
         this.session.set_status(this.id, status);
-        if !this.session.filter.waits(Kind::Exit) {
+        let wanted = Wanted::kind(&this.session, Kind::Exit);
+        if wanted.is_nothing() {
             return Action::Resume;
         }
         let regs = report.regs();
@@ -422,8 +556,7 @@ impl Tracer for Tracee {
         let mut event = abi::event(Kind::Exit, body);
         event.ip = regs.ip as u64;
         event.sp = regs.sp as u64;
-        let stop = report.ticket().number();
-        posted(this.session.post(this.id, event, stop, || report.engine()))
+        posted(take!(this, report, wanted, event))
     }
 
     fn death(this: ArcBorrow<'_, Self>, report: &mut DeathReport<'_>) -> DeathAction {

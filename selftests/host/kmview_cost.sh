@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# What a session costs, in instructions: a call that it does not select, and one that goes to its monitor and back.
+# What a session costs, in instructions: a call that it does not select, one that it records once, and at its entry and
+# its exit, and one that goes to its monitor and back.
 # More than the limits is a failure.
 
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -13,6 +14,8 @@ utrace-load utrace kmview || exit
 sleep 3
 echo "native $(./syscall_cost)"
 echo "filtered $(./kmview_cost filtered)"
+echo "observed $(./kmview_cost observed)"
+echo "observed-twice $(./kmview_cost observed-twice)"
 echo "round-trip $(./kmview_cost)"
 END
 

@@ -424,14 +424,15 @@ struct kmview_fd {
 /*
  * KMVIEW_RING: gives this descriptor's queue a ring for records, to be mapped shared from offset 0:
  * a page with struct kmview_ring, then the data. Threads do not wait for the monitor, but, unless
- * KMVIEW_RING_LOSSY, for room. EBUSY: it has one.
+ * KMVIEW_RING_LOSSY, for room. EBUSY: it has one. A mapping keeps the session alive, as a descriptor
+ * does; a child does not inherit it.
  */
 #define KMVIEW_RING_LOSSY	(1U << 0)	/* drop and count what does not fit */
 
 struct kmview_ring_setup {
 	__aligned_u64 size;		/* of the data: a power of two, 64 KiB to 256 MiB */
 	__u32 flags;
-	__u32 wake;			/* tell poll(2) and reads only of that many bytes; 0: any */
+	__u32 wake;			/* tell poll(2) only of that many bytes; 0: any */
 };
 
 /*
@@ -441,7 +442,11 @@ struct kmview_ring_setup {
  */
 struct kmview_ring {
 	__aligned_u64 head;		/* the kernel's: records end here */
-	__aligned_u64 lost;		/* the kernel's: how many did not fit */
+	/*
+	 * The kernel's: how many did not fit. Without RING_LOSSY: how many were waited with when the
+	 * thread was killed or let go.
+	 */
+	__aligned_u64 lost;
 	__aligned_u64 waiting;		/* the kernel's: threads wait for room */
 	__aligned_u64 size;
 	__aligned_u64 reserved[4];
@@ -450,7 +455,7 @@ struct kmview_ring {
 
 /*
  * A record: this, then data of struct kmview_data, each from a multiple of 8 on. One with kind 0 is
- * room to be skipped.
+ * room to be skipped. None wraps; behind its data there may be some room.
  */
 struct kmview_record {
 	__u32 size;			/* of all of it: a multiple of 8 */
@@ -462,13 +467,16 @@ struct kmview_record {
 #define KMVIEW_DATA_CUT		(1U << 1)	/* there was more than max */
 
 struct kmview_data {
-	__u32 len;			/* bytes that follow */
+	__u32 len;			/* bytes that follow; of strings with their NUL, if it is there */
 	__u8 arg;
 	__u8 type;			/* KMVIEW_COPY_* */
 	__u16 flags;
 };
 
-/* KMVIEW_SET_COPY: a batch of these: which arguments to copy into records. */
+/*
+ * KMVIEW_SET_COPY: a batch of these: which arguments to copy into records. The first one that is wrong
+ * ends it (EINVAL).
+ */
 #define KMVIEW_COPY_NONE	0	/* forget what was set for the argument */
 #define KMVIEW_COPY_STRING	1
 #define KMVIEW_COPY_BUFFER	2	/* max bytes, or what len_arg says if that is less */

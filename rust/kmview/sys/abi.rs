@@ -47,6 +47,10 @@ structures! {
     Calls = kmview_calls, 24;
     Batch = kmview_batch, 16;
     Memory = kmview_memory, 48;
+    RingSetup = kmview_ring_setup, 16;
+    Ring = kmview_ring, 72;
+    Data = kmview_data, 8;
+    Copy = kmview_copy, 16;
 }
 
 /// What each kind of event carries.

@@ -53,6 +53,7 @@ static const struct file_operations operations = {
 	.release = release,
 	.read = read,
 	.poll = poll,
+	.mmap = kmview_ring_mmap,
 	.unlocked_ioctl = ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.show_fdinfo = show_fdinfo,

@@ -122,6 +122,17 @@ for_c! {
         unsafe { open_file(private) }.show(m);
     }
 
+    unsafe fn kmview_file_ring(private: *mut c_void, size: *mut usize) -> *mut c_void {
+        // SAFETY: C calls with a file that is open.
+        let (base, len) = match unsafe { open_file(private) }.ring() {
+            Some(ring) => ring.whole(),
+            None => (ptr::null_mut(), 0),
+        };
+        // SAFETY: C gives room for it.
+        unsafe { size.write(len) };
+        base.cast()
+    }
+
     unsafe fn kmview_file_is_of(private: *mut c_void, session: *const c_void) -> bool {
         // SAFETY: C calls with a file that is open.
         unsafe { open_file(private) }.is_of(session.cast())

@@ -21,8 +21,18 @@ long kmview_file_read(void *private, unsigned long buf, size_t size, bool nonblo
 unsigned int kmview_file_poll(void *private, struct file *file, struct poll_table_struct *table);
 long kmview_file_ioctl(void *private, unsigned int cmd, unsigned long arg);
 void kmview_file_show(void *private, struct seq_file *m);
+void *kmview_file_ring(void *private, size_t *size);
 bool kmview_file_is_of(void *private, const void *session);
 void kmview_close_own_files(const void *session);
+
+/* ring.c */
+void *kmview_ring_alloc(size_t size);
+void kmview_ring_free(void *base);
+int kmview_ring_mmap(struct file *file, struct vm_area_struct *vma);
+void kmview_smp_mb(void);
+u64 kmview_now(void);
+size_t kmview_copy_buffer(void *to, unsigned long from, size_t size);
+size_t kmview_copy_string(char *to, unsigned long from, size_t size);
 
 /* task.c */
 struct kmview_opener {

@@ -9,11 +9,13 @@ pub(crate) const IOC: u32 = b::KMVIEW_IOC;
 pub(crate) const VERSION: u32 = b::KMVIEW_VERSION;
 
 /// What this module implements.
-pub(crate) const FEATURES: u64 = FEATURE_CONTROL | FEATURE_MEMORY | FEATURE_EVENTS;
+pub(crate) const FEATURES: u64 =
+    FEATURE_CONTROL | FEATURE_MEMORY | FEATURE_EVENTS | FEATURE_OBSERVE;
 
 const FEATURE_CONTROL: u64 = 1 << 0;
 const FEATURE_MEMORY: u64 = 1 << 1;
 const FEATURE_EVENTS: u64 = 1 << 2;
+const FEATURE_OBSERVE: u64 = 1 << 6;
 
 /// Kinds of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +56,9 @@ pub(crate) const ALL_KINDS: u32 = Kind::New.bit()
 pub(crate) const MAY_WAIT: u32 =
     Kind::New.bit() | Kind::Exec.bit() | Kind::Signal.bit() | Kind::Exit.bit();
 
+/// And those that it may have recorded.
+pub(crate) const MAY_RECORD: u32 = MAY_WAIT | Kind::End.bit();
+
 pub(crate) const ABORTED: u16 = 1 << 0;
 pub(crate) const BY_ATTACH: u16 = 1 << 1;
 pub(crate) const BY_ADOPT: u16 = 1 << 2;
@@ -91,6 +96,8 @@ pub(crate) const FOLLOW_PROCESSES: u32 = 1 << 1;
 
 pub(crate) const CALLS_ENTRY: u32 = b::KMVIEW_CALLS_ENTRY;
 pub(crate) const CALLS_RETURN: u32 = b::KMVIEW_CALLS_RETURN;
+pub(crate) const CALLS_RECORD_ENTRY: u32 = b::KMVIEW_CALLS_RECORD_ENTRY;
+pub(crate) const CALLS_RECORD_RETURN: u32 = b::KMVIEW_CALLS_RECORD_RETURN;
 pub(crate) const CALLS_PATH: u32 = b::KMVIEW_CALLS_PATH;
 pub(crate) const CALLS_OTHERS: u32 = 1 << 0;
 
@@ -98,6 +105,21 @@ pub(crate) const MEMORY_READ: u32 = b::KMVIEW_MEMORY_READ;
 pub(crate) const MEMORY_WRITE: u32 = b::KMVIEW_MEMORY_WRITE;
 pub(crate) const MEMORY_STRING: u32 = b::KMVIEW_MEMORY_STRING;
 pub(crate) const MEMORY_MAX: u64 = 1 << 20;
+
+pub(crate) const RING_LOSSY: u32 = 1 << 0;
+pub(crate) const RING_MIN: u64 = 64 << 10;
+pub(crate) const RING_MAX: u64 = 256 << 20;
+
+pub(crate) const DATA_FAULT: u16 = 1 << 0;
+pub(crate) const DATA_CUT: u16 = 1 << 1;
+
+pub(crate) const COPY_NONE: u8 = b::KMVIEW_COPY_NONE as u8;
+pub(crate) const COPY_STRING: u8 = b::KMVIEW_COPY_STRING as u8;
+pub(crate) const COPY_BUFFER: u8 = b::KMVIEW_COPY_BUFFER as u8;
+pub(crate) const COPY_STRINGS: u8 = b::KMVIEW_COPY_STRINGS as u8;
+pub(crate) const COPY_MAX: u32 = b::KMVIEW_COPY_MAX;
+pub(crate) const LEN_MAX: u8 = b::KMVIEW_LEN_MAX as u8;
+pub(crate) const LEN_RESULT: u8 = b::KMVIEW_LEN_RESULT as u8;
 
 /// The numbers of the ioctls.
 pub(crate) mod nr {
@@ -114,5 +136,8 @@ pub(crate) mod nr {
     pub(crate) const ANSWER: u32 = b::KMVIEW_NR_ANSWER;
     pub(crate) const EXCHANGE: u32 = b::KMVIEW_NR_EXCHANGE;
     pub(crate) const MEMORY: u32 = b::KMVIEW_NR_MEMORY;
+    pub(crate) const RING: u32 = b::KMVIEW_NR_RING;
+    pub(crate) const RING_DONE: u32 = b::KMVIEW_NR_RING_DONE;
+    pub(crate) const SET_COPY: u32 = b::KMVIEW_NR_SET_COPY;
     pub(crate) const LAST: u32 = b::KMVIEW_NR_SET_COPY;
 }

@@ -218,6 +218,21 @@ impl SyscallExitReport<'_> {
     pub fn arch(&self) -> u32 {
         self.regs.arch()
     }
+
+    /// The six arguments, as the registers have them still.
+    pub fn args(&self) -> [usize; 6] {
+        self.regs.args()
+    }
+
+    /// See [`SyscallEntryReport::ip`].
+    pub fn ip(&self) -> usize {
+        self.regs.ip()
+    }
+
+    /// See [`SyscallEntryReport::sp`].
+    pub fn sp(&self) -> usize {
+        self.regs.sp()
+    }
 }
 
 /// For [`Tracer::clone`](super::Tracer::clone).
