@@ -11,16 +11,16 @@ use kernel::macros::kunit_tests;
 mod stop {
     use crate::core::stop::{
         Check,
+        EngineWord, //
         Found,
         Number,
         Phase,
         ReleaseError,
-        StopWord, //
     };
 
     #[test]
     fn a_stop_is_released_once() {
-        let word = StopWord::new();
+        let word = EngineWord::new();
         let ticket = word.prepare();
         assert!(word.park() == Check::Hold);
         assert!(word.release(Some(ticket)) == Ok(Found::Parked));
@@ -30,7 +30,7 @@ mod stop {
 
     #[test]
     fn a_release_before_the_park_is_not_lost() {
-        let word = StopWord::new();
+        let word = EngineWord::new();
         let ticket = word.prepare();
         assert!(word.release(Some(ticket)) == Ok(Found::Prepared));
         assert!(word.park() == Check::Run);
@@ -38,7 +38,7 @@ mod stop {
 
     #[test]
     fn a_ticket_does_not_reach_the_next_stop() {
-        let word = StopWord::new();
+        let word = EngineWord::new();
         let first = word.prepare();
         word.settle();
         let second = word.prepare();
@@ -50,7 +50,7 @@ mod stop {
 
     #[test]
     fn without_a_stop_nothing_is_remembered() {
-        let word = StopWord::new();
+        let word = EngineWord::new();
         assert!(word.release(None) == Ok(Found::Nothing));
         word.prepare();
         assert!(word.park() == Check::Hold);
@@ -58,7 +58,7 @@ mod stop {
 
     #[test]
     fn a_closed_word_stays_closed() {
-        let word = StopWord::new();
+        let word = EngineWord::new();
         let ticket = word.prepare();
         word.close();
         assert!(word.park() == Check::Run);
@@ -69,7 +69,7 @@ mod stop {
 
     #[test]
     fn reports_have_even_numbers() {
-        let word = StopWord::new();
+        let word = EngineWord::new();
         for _ in 0..3 {
             let ticket = word.prepare();
             assert!(!ticket.is_ask());
@@ -82,15 +82,20 @@ mod stop {
 
 #[kunit_tests(utrace_life)]
 mod life {
-    use crate::core::life::{
-        Detach,
-        EngineLife,
-        ThreadLife, //
+    use crate::core::{
+        life::{
+            Detach,
+            ThreadLife, //
+        },
+        stop::{
+            EngineWord, //
+            Phase,
+        }, //
     };
 
     #[test]
     fn who_detaches_cleans_up() {
-        let life = EngineLife::new();
+        let life = EngineWord::new();
         assert!(life.detach() == Detach::CleanUp);
         assert!(life.detach() == Detach::Already);
         assert!(!life.enter(0));
@@ -98,7 +103,7 @@ mod life {
 
     #[test]
     fn during_a_callback_its_end_cleans_up() {
-        let life = EngineLife::new();
+        let life = EngineWord::new();
         assert!(life.enter(0));
         assert!(life.detach() == Detach::InProgress);
         assert!(life.must_wait());
@@ -107,6 +112,34 @@ mod life {
         assert!(life.must_wait());
         assert!(life.cleaned());
         assert!(!life.must_wait());
+    }
+
+    #[test]
+    fn a_callback_in_two_steps() {
+        let word = EngineWord::new();
+        let begun = word.begin(7).unwrap();
+        assert!(word.is_in_callback() && word.peek() == (Phase::Prepared, begun.number()));
+        assert!(word.begin(7).is_none());
+        assert!(word.end(begun));
+        assert!(!word.is_in_callback() && word.peek() == (Phase::Running, begun.number()));
+    }
+
+    #[test]
+    fn what_comes_in_between_is_left_to_the_long_way() {
+        let comes: [fn(&EngineWord); 4] = [
+            |word| _ = word.release(None),
+            |word| _ = word.detach(),
+            |word| _ = word.must_wait(),
+            |word| word.close(),
+        ];
+        for comes in comes {
+            let word = EngineWord::new();
+            let begun = word.begin(7).unwrap();
+            comes(&word);
+            let before = word.peek();
+            assert!(!word.end(begun));
+            assert!(word.is_in_callback() && word.peek() == before);
+        }
     }
 
     #[test]

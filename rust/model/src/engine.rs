@@ -10,14 +10,11 @@ use super::{
             Ask,
             Parked, //
         },
-        life::{
-            Detach,
-            EngineLife, //
-        },
+        life::Detach,
         stop::{
+            EngineWord,
             Number,
-            ReleaseError,
-            StopWord, //
+            ReleaseError, //
         },
     },
     thread::Thread, //
@@ -38,8 +35,7 @@ pub(crate) struct Utrace {
 }
 
 pub(crate) struct Engine {
-    pub(crate) life: EngineLife,
-    pub(crate) stop: StopWord,
+    pub(crate) word: EngineWord,
     pub(crate) ask: Ask,
     tracer: Tracer,
 }
@@ -87,8 +83,7 @@ pub(crate) enum Verdict {
 impl Engine {
     pub(crate) fn new() -> Self {
         Engine {
-            life: EngineLife::new(),
-            stop: StopWord::new(),
+            word: EngineWord::new(),
             ask: Ask::new(),
             tracer: Tracer(UnsafeCell::new(Some(0))),
         }
@@ -117,13 +112,30 @@ impl Utrace {
 
     /// `report::call`: one callback of one engine. `None`: not called, or not parked.
     pub(crate) fn call(&self, engine: &Engine, verdict: Verdict) -> Option<Parked> {
-        if !engine.life.enter(0) {
+        let Some(begun) = engine.word.begin(0) else {
+            return self.call_slowly(engine, verdict);
+        };
+        engine.callback();
+        if verdict == Verdict::Resume && engine.word.end(begun) {
             return None;
         }
-        engine.stop.prepare();
+        self.finish(engine, verdict)
+    }
+
+    /// `report::call_slowly`.
+    fn call_slowly(&self, engine: &Engine, verdict: Verdict) -> Option<Parked> {
+        if !engine.word.enter(0) {
+            return None;
+        }
+        engine.word.prepare();
         engine.callback();
+        self.finish(engine, verdict)
+    }
+
+    /// `report::finish`.
+    fn finish(&self, engine: &Engine, verdict: Verdict) -> Option<Parked> {
         if verdict != Verdict::Stop {
-            engine.stop.settle();
+            engine.word.settle();
         }
         self.leave(engine, verdict == Verdict::Detach);
         (verdict == Verdict::Stop).then(|| self.park(Some(engine)))
@@ -132,9 +144,9 @@ impl Utrace {
     /// `report::leave`.
     pub(crate) fn leave(&self, engine: &Engine, detach: bool) {
         if detach {
-            let _ = engine.life.detach();
+            let _ = engine.word.detach();
         }
-        let left = engine.life.leave();
+        let left = engine.word.leave();
         if left.clean_up {
             self.clean_up(engine);
         } else if left.wake {
@@ -144,7 +156,7 @@ impl Utrace {
 
     /// [`hold::park`], and then another stop, which nobody of ours may wake.
     pub(crate) fn park(&self, engine: Option<&Engine>) -> Parked {
-        let parked = hold::park(&self.thread, engine.map(|engine| &engine.stop));
+        let parked = hold::park(&self.thread, engine.map(|engine| &engine.word));
         self.thread.task.stop_for_ptrace();
         parked
     }
@@ -158,7 +170,7 @@ impl Utrace {
 
     /// `attach::detach`.
     pub(crate) fn detach(&self, engine: &Engine) -> Detach {
-        let outcome = engine.life.detach();
+        let outcome = engine.word.detach();
         if outcome == Detach::CleanUp {
             self.clean_up(engine);
         }
@@ -167,11 +179,11 @@ impl Utrace {
 
     /// `attach::clean_up`.
     fn clean_up(&self, engine: &Engine) {
-        hold::close(&self.thread, &engine.stop);
+        hold::close(&self.thread, &engine.word);
         let _ = hold::release_ask(&self.thread, &engine.ask, None);
         engine.tracer.take();
         drop(self.list.lock().unwrap());
-        if engine.life.cleaned() {
+        if engine.word.cleaned() {
             self.notify_waiters();
         }
     }
@@ -179,7 +191,7 @@ impl Utrace {
     /// `attach::wait`, not interruptible.
     pub(crate) fn wait(&self, engine: &Engine) {
         let mut list = self.list.lock().unwrap();
-        while engine.life.must_wait() {
+        while engine.word.must_wait() {
             list = self.settled.wait(list).unwrap();
         }
     }
@@ -193,7 +205,7 @@ impl Utrace {
     /// `control::stop`, without the work that it queues.
     pub(crate) fn stop(&self, engine: &Engine) -> Result<(Number, bool), ReleaseError> {
         let asked = hold::ask(&self.thread, &engine.ask)?;
-        if engine.life.is_detached() {
+        if engine.word.is_detached() {
             let _ = hold::release_ask(&self.thread, &engine.ask, None);
             return Err(ReleaseError::Gone);
         }

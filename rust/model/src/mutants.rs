@@ -222,6 +222,40 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         model: "barrier_returns_after_the_callback",
         finds: "deadlock",
     },
+    // A callback that begins, or ends, in one step, whatever came meanwhile.
+    Mutant {
+        name: "with_begin_that_overlooks_what_came",
+        switches: false,
+        edits: &[Edit {
+            file: "stop.rs",
+            from: "match self.0.compare_exchange(old, new) {\n            Ok(_) => Some(Begun(new)),",
+            to: "self.0.store(new);\n        match Ok::<u64, u64>(old) {\n            Ok(_) => Some(Begun(new)),",
+        }],
+        model: "barrier_against_detach_and_callback",
+        finds: "Causality violation",
+    },
+    Mutant {
+        name: "with_begin_of_a_detached_engine",
+        switches: false,
+        edits: &[Edit {
+            file: "stop.rs",
+            from: "if old & !NUMBER_MASK != RUNNING {",
+            to: "if phase(old) != RUNNING {",
+        }],
+        model: "barrier_against_detach_and_callback",
+        finds: "right: Already",
+    },
+    Mutant {
+        name: "with_end_that_overlooks_what_came",
+        switches: false,
+        edits: &[Edit {
+            file: "stop.rs",
+            from: "self.0.compare_exchange(begun.0, quiet).is_ok()",
+            to: "{ self.0.store(quiet); true }",
+        }],
+        model: "barrier_against_detach_and_callback",
+        finds: "left: Some(1)",
+    },
     // The atomics of the kernel order nothing when they fail.
     Mutant {
         name: "with_unordered_look_at_a_life",

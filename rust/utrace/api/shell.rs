@@ -27,7 +27,8 @@ use crate::{
             Verdict, //
         },
         report::Data, //
-    }, //
+    },
+    sys::syscall::Regs, //
 };
 use core::{
     any::TypeId,
@@ -81,6 +82,51 @@ impl<T: Tracer> Callbacks for Shell<T> {
         (TypeId::of::<T>(), Arc::as_ptr(&self.0) as usize)
     }
 
+    fn syscall_entry(
+        &self,
+        engine: &Arc<Engine>,
+        ticket: Number,
+        regs: &mut Regs<'_>,
+        aborted: bool,
+        resumed: bool,
+    ) -> Verdict {
+        // The event may be in the mask although there is no callback for it.
+        if !T::HAS_SYSCALL_ENTRY {
+            return Verdict::RESUME;
+        }
+        let mut report = SyscallEntryReport {
+            common: Common {
+                engine,
+                ticket,
+                _not_send: PhantomData,
+            },
+            regs: regs.reborrow(),
+            aborted,
+            resumed,
+        };
+        let answer = T::syscall_entry(self.0.as_arc_borrow(), &mut report);
+        let mut verdict = Verdict::from(answer.action);
+        if answer.abort {
+            verdict.syscall = Syscall::Abort;
+        }
+        verdict
+    }
+
+    fn syscall_exit(&self, engine: &Arc<Engine>, ticket: Number, regs: &mut Regs<'_>) -> Verdict {
+        if !T::HAS_SYSCALL_EXIT {
+            return Verdict::RESUME;
+        }
+        let mut report = SyscallExitReport {
+            common: Common {
+                engine,
+                ticket,
+                _not_send: PhantomData,
+            },
+            regs: regs.reborrow(),
+        };
+        T::syscall_exit(self.0.as_arc_borrow(), &mut report).into()
+    }
+
     fn call(&self, engine: &Arc<Engine>, ticket: Number, data: &mut Data<'_, '_>) -> Verdict {
         let this: ArcBorrow<'_, T> = self.0.as_arc_borrow();
         let common = Common {
@@ -94,32 +140,6 @@ impl<T: Tracer> Callbacks for Shell<T> {
                 &mut QuiesceReport {
                     common,
                     event: *event,
-                },
-            )
-            .into(),
-            Data::SyscallEntry {
-                regs,
-                aborted,
-                resumed,
-            } if T::HAS_SYSCALL_ENTRY => {
-                let mut report = SyscallEntryReport {
-                    common,
-                    regs: regs.reborrow(),
-                    aborted: *aborted,
-                    resumed: *resumed,
-                };
-                let answer = T::syscall_entry(this, &mut report);
-                let mut verdict = Verdict::from(answer.action);
-                if answer.abort {
-                    verdict.syscall = Syscall::Abort;
-                }
-                verdict
-            }
-            Data::SyscallExit { regs } if T::HAS_SYSCALL_EXIT => T::syscall_exit(
-                this,
-                &mut SyscallExitReport {
-                    common,
-                    regs: regs.reborrow(),
                 },
             )
             .into(),
@@ -175,7 +195,7 @@ impl<T: Tracer> Callbacks for Shell<T> {
                 T::reap(this, &mut ReapReport { common, task });
                 Verdict::RESUME
             }
-            // An event that was set in the mask although there is no callback for it.
+            // As above; and system calls have callbacks of their own.
             _ => Verdict::RESUME,
         }
     }

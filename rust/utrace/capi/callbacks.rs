@@ -25,6 +25,7 @@ use crate::{
     },
     sys::{
         bindings,
+        syscall::Regs,
         task, //
     }, //
 };
@@ -184,32 +185,6 @@ impl Drop for Shell {
     }
 }
 
-impl Callbacks for Shell {
-    fn text(&self) -> usize {
-        self.0.ops.text()
-    }
-
-    fn identity(&self) -> (TypeId, usize) {
-        (TypeId::of::<Self>(), self.0.address())
-    }
-
-    fn call(&self, _engine: &Arc<Engine>, ticket: Number, data: &mut Data<'_, '_>) -> Verdict {
-        let Some(ops) = self.0.ops.get() else {
-            return Verdict::RESUME;
-        };
-        let ticket = match data {
-            Data::Death { .. } | Data::Reap { .. } => Number::NONE,
-            _ => ticket,
-        };
-        self.0.set_ticket(ticket.raw());
-        self.0.set_place(examine::place_of(data));
-        let verdict = self.dispatch(ops, data);
-        self.0.set_place(0);
-        self.0.set_ticket(0);
-        verdict
-    }
-}
-
 /// Calls a callback, if there is one, and decodes its answer.
 macro_rules! call {
     ($decode:path, $callback:expr, $($argument:expr),*) => {
@@ -229,44 +204,97 @@ macro_rules! call {
     };
 }
 
+impl Callbacks for Shell {
+    fn text(&self) -> usize {
+        self.0.ops.text()
+    }
+
+    fn identity(&self) -> (TypeId, usize) {
+        (TypeId::of::<Self>(), self.0.address())
+    }
+
+    fn syscall_entry(
+        &self,
+        _engine: &Arc<Engine>,
+        ticket: Number,
+        regs: &mut Regs<'_>,
+        aborted: bool,
+        resumed: bool,
+    ) -> Verdict {
+        let mut action = RESUME;
+        if aborted {
+            action |= ABORT;
+        }
+        if resumed {
+            action |= bindings::UTRACE_SYSCALL_RESUMED;
+        }
+        self.with_ticket(ticket, examine::ENTRY, |ops, engine| {
+            call!(
+                syscall_entry,
+                ops.report_syscall_entry,
+                action,
+                engine,
+                regs.as_ptr()
+            )
+        })
+    }
+
+    fn syscall_exit(&self, _engine: &Arc<Engine>, ticket: Number, regs: &mut Regs<'_>) -> Verdict {
+        self.with_ticket(ticket, examine::EXIT, |ops, engine| {
+            call!(
+                plain,
+                ops.report_syscall_exit,
+                RESUME,
+                engine,
+                regs.as_ptr()
+            )
+        })
+    }
+
+    fn call(&self, _engine: &Arc<Engine>, ticket: Number, data: &mut Data<'_, '_>) -> Verdict {
+        let ticket = match data {
+            Data::Death { .. } | Data::Reap { .. } => Number::NONE,
+            _ => ticket,
+        };
+        let place = examine::place_of(data);
+        self.with_ticket(ticket, place, |ops, engine| {
+            Self::dispatch(ops, engine, data)
+        })
+    }
+}
+
 impl Shell {
+    /// Calls back: meanwhile the engine has the ticket, and its thread is in this place.
     #[inline(always)]
-    fn dispatch(&self, ops: &bindings::utrace_engine_ops, data: &mut Data<'_, '_>) -> Verdict {
-        let engine = self.0.as_ptr();
+    fn with_ticket(
+        &self,
+        ticket: Number,
+        place: u32,
+        call: impl FnOnce(&bindings::utrace_engine_ops, *mut bindings::utrace_engine) -> Verdict,
+    ) -> Verdict {
+        let Some(ops) = self.0.ops.get() else {
+            return Verdict::RESUME;
+        };
+        self.0.set_ticket(ticket.raw());
+        self.0.set_place(place);
+        let verdict = call(ops, self.0.as_ptr());
+        self.0.set_place(0);
+        self.0.set_ticket(0);
+        verdict
+    }
+
+    fn dispatch(
+        ops: &bindings::utrace_engine_ops,
+        engine: *mut bindings::utrace_engine,
+        data: &mut Data<'_, '_>,
+    ) -> Verdict {
         match data {
             Data::Quiesce { event } => {
                 let event = event.map_or(0, |event| event.bit() as c_ulong);
                 call!(plain, ops.report_quiesce, RESUME, engine, event)
             }
-            Data::SyscallEntry {
-                regs,
-                aborted,
-                resumed,
-            } => {
-                let mut action = RESUME;
-                if *aborted {
-                    action |= ABORT;
-                }
-                if *resumed {
-                    action |= bindings::UTRACE_SYSCALL_RESUMED;
-                }
-                call!(
-                    syscall_entry,
-                    ops.report_syscall_entry,
-                    action,
-                    engine,
-                    regs.as_ptr()
-                )
-            }
-            Data::SyscallExit { regs } => {
-                call!(
-                    plain,
-                    ops.report_syscall_exit,
-                    RESUME,
-                    engine,
-                    regs.as_ptr()
-                )
-            }
+            // They have callbacks of their own.
+            Data::SyscallEntry { .. } | Data::SyscallExit { .. } => Verdict::RESUME,
             Data::Clone { child, flags } => {
                 let flags = *flags as c_ulong;
                 call!(

@@ -37,8 +37,8 @@ const CURRENT: u64 = u64::MAX;
 const _: () = assert!(size_of::<Registers>() == size_of::<bindings::user_regs_struct>());
 
 const NOWHERE: u32 = 1;
-const ENTRY: u32 = 2;
-const EXIT: u32 = 3;
+pub(super) const ENTRY: u32 = 2;
+pub(super) const EXIT: u32 = 3;
 
 /// Where in a system call a callback finds its thread; 0 if it does not run in it.
 #[inline(always)]

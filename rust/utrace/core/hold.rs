@@ -17,11 +17,11 @@
 use super::super::place::AtomicU64;
 use super::stop::{
     Check,
+    EngineWord,
     Found,
     Number,
     ReleaseError,
-    Standing,
-    StopWord, //
+    Standing, //
 };
 
 /// What the lock of a thread guards.
@@ -151,7 +151,7 @@ pub(crate) enum Parked {
 /// Parks the current thread until nothing holds it: the stop of `word`, if any, and every ask.
 ///
 /// By the thread itself, in a context that may sleep. This is the only place where a thread stops.
-pub(crate) fn park<S: Site>(site: &S, word: Option<&StopWord>) -> Parked {
+pub(crate) fn park<S: Site>(site: &S, word: Option<&EngineWord>) -> Parked {
     let mut slept = false;
     let outcome = loop {
         let mut guard = site.lock();
@@ -207,13 +207,13 @@ fn wait_for_examiner<S: Site>(site: &S, mut guard: S::Guard<'_>) {
 }
 
 #[cfg(not(utrace_test))]
-fn check<S: Site>(_site: &S, word: &StopWord, _slept: bool) -> Check {
+fn check<S: Site>(_site: &S, word: &EngineWord, _slept: bool) -> Check {
     word.park()
 }
 
 /// Once asleep, the old code did see a release: it only missed the one that came before.
 #[cfg(utrace_test)]
-fn check<S: Site>(site: &S, word: &StopWord, slept: bool) -> Check {
+fn check<S: Site>(site: &S, word: &EngineWord, slept: bool) -> Check {
     if site.final_check() || slept {
         word.park()
     } else {
@@ -224,7 +224,7 @@ fn check<S: Site>(site: &S, word: &StopWord, slept: bool) -> Check {
 /// Releases the stop of a report. From any context, hard interrupts included; never sleeps.
 pub(crate) fn release<S: Site>(
     site: &S,
-    word: &StopWord,
+    word: &EngineWord,
     ticket: Option<Number>,
 ) -> Result<Found, ReleaseError> {
     let found = word.release(ticket);
@@ -248,7 +248,7 @@ pub(crate) fn release<S: Site>(
 }
 
 /// Closes the stop word of a report, and lets the thread go if it is parked there.
-pub(crate) fn close<S: Site>(site: &S, word: &StopWord) {
+pub(crate) fn close<S: Site>(site: &S, word: &EngineWord) {
     let mut guard = site.lock();
     word.close();
     if guard.parked {
@@ -338,13 +338,17 @@ pub(crate) enum ExamineError {
 }
 
 /// Names the park in which the engine with these stops holds the thread.
-pub(crate) fn examine<S: Site>(site: &S, word: &StopWord, ask: &Ask) -> Result<u64, ExamineError> {
+pub(crate) fn examine<S: Site>(
+    site: &S,
+    word: &EngineWord,
+    ask: &Ask,
+) -> Result<u64, ExamineError> {
     let guard = site.lock();
     holds(&guard, word, ask)?;
     Ok(guard.turn)
 }
 
-fn holds(guard: &Hold, word: &StopWord, ask: &Ask) -> Result<(), ExamineError> {
+fn holds(guard: &Hold, word: &EngineWord, ask: &Ask) -> Result<(), ExamineError> {
     if guard.killed {
         return Err(ExamineError::Gone);
     }
@@ -358,7 +362,7 @@ fn holds(guard: &Hold, word: &StopWord, ask: &Ask) -> Result<(), ExamineError> {
 }
 
 /// Whether the engine still holds the thread in the park that [`examine`] named.
-pub(crate) fn is_held_since<S: Site>(site: &S, word: &StopWord, ask: &Ask, turn: u64) -> bool {
+pub(crate) fn is_held_since<S: Site>(site: &S, word: &EngineWord, ask: &Ask, turn: u64) -> bool {
     let guard = site.lock();
     guard.turn == turn && holds(&guard, word, ask).is_ok()
 }
@@ -367,7 +371,7 @@ pub(crate) fn is_held_since<S: Site>(site: &S, word: &StopWord, ask: &Ask, turn:
 /// [`end_examining`], even if it is released or killed. By one party at a time, and for a moment:
 /// this is all that ever delays a kill.
 #[must_use]
-pub(crate) fn begin_examining<S: Site>(site: &S, word: &StopWord, ask: &Ask, turn: u64) -> bool {
+pub(crate) fn begin_examining<S: Site>(site: &S, word: &EngineWord, ask: &Ask, turn: u64) -> bool {
     let mut guard = site.lock();
     guard.examined = guard.turn == turn && holds(&guard, word, ask).is_ok();
     guard.examined

@@ -2,31 +2,28 @@
 
 //! Who cleans up: the attachment of an engine, and the death and reap of its thread.
 //!
-//! Each is one atomic word, so that of several parties that come together exactly one is told to
+//! Each is in one atomic word, so that of several parties that come together exactly one is told to
 //! do the work.
 
 use super::{
     super::place::AtomicU32,
+    stop::EngineWord,
     word::update, //
 };
 
-const DETACHED: u32 = 1 << 0;
-const IN_CALLBACK: u32 = 1 << 1;
-const CLEANED: u32 = 1 << 2;
-const AWAITED: u32 = 1 << 3;
+// Between the phase and the number of the stop.
+const DETACHED: u64 = 1 << 3;
+const IN_CALLBACK: u64 = 1 << 4;
+const CLEANED: u64 = 1 << 5;
+const AWAITED: u64 = 1 << 6;
 /// While in a callback: the number of the event that it is for.
-const EVENT_SHIFT: u32 = 8;
-const EVENT: u32 = 0x1f << EVENT_SHIFT;
+const EVENT_SHIFT: u32 = 7;
+const EVENT: u64 = 0x1f << EVENT_SHIFT;
 
-/// The life of one attachment.
-///
-/// ```text
-/// attached --enter--> attached, in callback --leave--> attached
-///     | detach              | detach (InProgress)
-///     v                     v
-/// detached: CleanUp     detached, in callback --leave: clean_up--> detached
-/// ```
-pub(crate) struct EngineLife(AtomicU32);
+/// What a callback for the event of this number adds to the word.
+pub(super) const fn in_callback(event: u32) -> u64 {
+    IN_CALLBACK | (event as u64) << EVENT_SHIFT
+}
 
 /// What a detach comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,11 +45,15 @@ pub(crate) struct Leave {
     pub(crate) wake: bool,
 }
 
-impl EngineLife {
-    pub(crate) fn new() -> Self {
-        EngineLife(AtomicU32::new(0))
-    }
-
+/// The life of one attachment.
+///
+/// ```text
+/// attached --enter--> attached, in callback --leave--> attached
+///     | detach              | detach (InProgress)
+///     v                     v
+/// detached: CleanUp     detached, in callback --leave: clean_up--> detached
+/// ```
+impl EngineWord {
     pub(crate) fn is_detached(&self) -> bool {
         self.0.load() & DETACHED != 0
     }
@@ -64,7 +65,7 @@ impl EngineLife {
     /// The number of the event that a callback runs for, if one does.
     pub(crate) fn callback(&self) -> Option<u32> {
         let word = self.0.load();
-        (word & IN_CALLBACK != 0).then_some((word & EVENT) >> EVENT_SHIFT)
+        (word & IN_CALLBACK != 0).then_some(((word & EVENT) >> EVENT_SHIFT) as u32)
     }
 
     /// Begins a callback for the event of this number; not when the engine is detached. Whether the
@@ -72,7 +73,7 @@ impl EngineLife {
     /// whether a callback runs.
     pub(crate) fn enter(&self, event: u32) -> bool {
         let old = update(&self.0, |old| match old & DETACHED {
-            0 => Some(old | IN_CALLBACK | event << EVENT_SHIFT),
+            0 => Some(old & !EVENT | in_callback(event)),
             _ => None,
         });
         old & DETACHED == 0

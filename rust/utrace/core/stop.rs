@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The stop word: phase and ticket of the stop that an engine's report makes.
+//! The word of an engine: phase and ticket of the stop that its report makes, and the life of its
+//! attachment (see [`super::life`]). One word for both, so that a callback to which nothing comes
+//! in between costs one exchange before it and one after it.
 //!
 //! ```text
 //! Running --prepare--> Prepared(n) --park--> Parked(n) --release--> Released(n) --settle--> Running
@@ -15,6 +17,7 @@
 
 use super::{
     super::place::AtomicU64,
+    life::in_callback,
     word::update, //
 };
 
@@ -85,8 +88,7 @@ pub(crate) enum Standing {
     Closed,
 }
 
-const PHASE_BITS: u32 = 3;
-const PHASE_MASK: u64 = (1 << PHASE_BITS) - 1;
+const PHASE_MASK: u64 = 7;
 
 const RUNNING: u64 = 0;
 const PREPARED: u64 = 1;
@@ -94,8 +96,21 @@ const PARKED: u64 = 2;
 const RELEASED: u64 = 3;
 const CLOSED: u64 = 4;
 
-const fn word(number: u64, phase: u64) -> u64 {
-    number << PHASE_BITS | phase
+/// The life of the attachment is in between.
+const NUMBER_SHIFT: u32 = 12;
+const NUMBER_MASK: u64 = u64::MAX << NUMBER_SHIFT;
+
+/// A report's stops have even numbers.
+const NEXT_NUMBER: u64 = 2 << NUMBER_SHIFT;
+
+/// The word in another phase. The life of the attachment stays what it is.
+const fn in_phase(word: u64, phase: u64) -> u64 {
+    word & !PHASE_MASK | phase
+}
+
+/// The word in the first phase of the next stop.
+const fn prepared(word: u64) -> u64 {
+    in_phase(word.wrapping_add(NEXT_NUMBER), PREPARED)
 }
 
 const fn phase(word: u64) -> u64 {
@@ -103,7 +118,7 @@ const fn phase(word: u64) -> u64 {
 }
 
 const fn number(word: u64) -> u64 {
-    word >> PHASE_BITS
+    word >> NUMBER_SHIFT
 }
 
 /// The phase of a stop word, to be shown.
@@ -121,12 +136,46 @@ pub(crate) enum Phase {
     Closed,
 }
 
-/// The stop word of one engine.
-pub(crate) struct StopWord(AtomicU64);
+/// The word of one engine.
+pub(crate) struct EngineWord(pub(super) AtomicU64);
 
-impl StopWord {
+/// A callback that was begun with [`EngineWord::begin`].
+#[derive(Clone, Copy)]
+pub(crate) struct Begun(u64);
+
+impl Begun {
+    /// The ticket that the callback has.
+    pub(crate) fn number(self) -> Number {
+        Number(number(self.0))
+    }
+}
+
+impl EngineWord {
     pub(crate) fn new() -> Self {
-        StopWord(AtomicU64::new(word(0, RUNNING)))
+        EngineWord(AtomicU64::new(RUNNING))
+    }
+
+    /// [`Self::enter`] and [`Self::prepare`] at once, if the engine is attached, neither stopped nor
+    /// called, and nothing comes in between. By the thread only.
+    #[inline(always)]
+    pub(crate) fn begin(&self, event: u32) -> Option<Begun> {
+        let old = self.0.load();
+        if old & !NUMBER_MASK != RUNNING {
+            return None;
+        }
+        let new = prepared(old) | in_callback(event);
+        match self.0.compare_exchange(old, new) {
+            Ok(_) => Some(Begun(new)),
+            Err(_) => None,
+        }
+    }
+
+    /// [`Self::settle`] and [`Self::leave`] at once, if nothing came since [`Self::begin`]: no
+    /// release, no detach, nobody who waits. Otherwise does nothing and gives `false`.
+    #[inline(always)]
+    pub(crate) fn end(&self, begun: Begun) -> bool {
+        let quiet = begun.0 & NUMBER_MASK;
+        self.0.compare_exchange(begun.0, quiet).is_ok()
     }
 
     /// What it is at this moment.
@@ -148,7 +197,7 @@ impl StopWord {
     pub(crate) fn prepare(&self) -> Number {
         let next = |old| match phase(old) {
             CLOSED => None,
-            _ => Some(word(number(old) + 2, PREPARED)),
+            _ => Some(prepared(old)),
         };
         let old = update(&self.0, next);
         Number(number(next(old).unwrap_or(old)))
@@ -164,7 +213,7 @@ impl StopWord {
     pub(crate) fn settle(&self) {
         update(&self.0, |old| match phase(old) {
             RUNNING | CLOSED => None,
-            _ => Some(word(number(old), RUNNING)),
+            _ => Some(in_phase(old, RUNNING)),
         });
     }
 
@@ -172,7 +221,7 @@ impl StopWord {
     /// all before it sleeps, under the lock of [`super::hold`] under which it is also woken.
     pub(crate) fn park(&self) -> Check {
         let old = update(&self.0, |old| match phase(old) {
-            PREPARED => Some(word(number(old), PARKED)),
+            PREPARED => Some(in_phase(old, PARKED)),
             _ => None,
         });
         match phase(old) {
@@ -185,7 +234,7 @@ impl StopWord {
     #[cfg(utrace_test)]
     pub(crate) fn park_blindly(&self) -> Check {
         let old = update(&self.0, |old| match phase(old) {
-            PREPARED | RELEASED => Some(word(number(old), PARKED)),
+            PREPARED | RELEASED => Some(in_phase(old, PARKED)),
             _ => None,
         });
         match phase(old) {
@@ -203,7 +252,7 @@ impl StopWord {
             None => true,
         };
         let old = update(&self.0, |old| match phase(old) {
-            PREPARED | PARKED if current(old) => Some(word(number(old), RELEASED)),
+            PREPARED | PARKED if current(old) => Some(in_phase(old, RELEASED)),
             _ => None,
         });
         match (phase(old), ticket) {
@@ -220,8 +269,8 @@ impl StopWord {
     #[cfg(all(utrace_test, loom))]
     pub(crate) fn release_and_remember(&self) -> Found {
         let old = update(&self.0, |old| match phase(old) {
-            RUNNING => Some(word(number(old) + 2, RELEASED)),
-            PREPARED | PARKED => Some(word(number(old), RELEASED)),
+            RUNNING => Some(in_phase(old.wrapping_add(NEXT_NUMBER), RELEASED)),
+            PREPARED | PARKED => Some(in_phase(old, RELEASED)),
             _ => None,
         });
         match phase(old) {
@@ -235,7 +284,7 @@ impl StopWord {
     #[cfg(all(utrace_test, loom))]
     pub(crate) fn prepare_remembering(&self) {
         update(&self.0, |old| match phase(old) {
-            RUNNING => Some(word(number(old) + 2, PREPARED)),
+            RUNNING => Some(prepared(old)),
             _ => None,
         });
     }
@@ -254,7 +303,7 @@ impl StopWord {
     pub(crate) fn close(&self) {
         update(&self.0, |old| match phase(old) {
             CLOSED => None,
-            _ => Some(word(number(old), CLOSED)),
+            _ => Some(in_phase(old, CLOSED)),
         });
     }
 }

@@ -72,7 +72,7 @@ pub(crate) type Which<'a> = &'a dyn Fn(&Engine) -> bool;
 fn find_in(list: &List, which: Which<'_>) -> Option<Arc<Engine>> {
     let mut engines = list.engines.as_ref()?.0.iter();
     engines
-        .find(|engine| !engine.life.is_detached() && which(engine))
+        .find(|engine| !engine.word.is_detached() && which(engine))
         .cloned()
 }
 
@@ -223,7 +223,7 @@ fn add(
             continue;
         }
         let old = list.engines.iter().flat_map(|engines| engines.0.iter());
-        for engine in old.filter(|engine| !engine.life.is_detached()) {
+        for engine in old.filter(|engine| !engine.word.is_detached()) {
             // Within the capacity, so it cannot fail.
             let _ = all.0.push_within_capacity(engine.clone());
         }
@@ -254,7 +254,7 @@ pub(crate) fn update_wants(utrace: &Arc<Utrace>) {
 /// Ends the attachment. What follows depends on what is going on; [`Detach::InProgress`] means that
 /// the callback that runs cleans up when it returns.
 pub(crate) fn detach(engine: &Arc<Engine>) -> Detach {
-    let outcome = engine.life.detach();
+    let outcome = engine.word.detach();
     if outcome == Detach::CleanUp {
         clean_up(engine);
     }
@@ -273,11 +273,11 @@ pub(crate) fn detach_and_wait(engine: &Arc<Engine>) {
 pub(crate) fn wait(engine: &Engine, interruptible: bool) -> bool {
     let utrace = &engine.utrace;
     let mut list = utrace.list.lock();
-    while engine.life.must_wait() {
+    while engine.word.must_wait() {
         if !interruptible {
             utrace.settled.wait(&mut list);
         } else if utrace.settled.wait_interruptible(&mut list) {
-            return !engine.life.must_wait();
+            return !engine.word.must_wait();
         }
     }
     true
@@ -293,7 +293,7 @@ pub(crate) fn notify_waiters(utrace: &Utrace) {
 pub(crate) fn clean_up(engine: &Arc<Engine>) {
     let utrace = &engine.utrace;
     // Its stops hold nobody any more.
-    hold::close(&**utrace, &engine.stop);
+    hold::close(&**utrace, &engine.word);
     let _ = hold::release_ask(&**utrace, &engine.ask, None);
     // A tracer that holds its own handle drops it now, and must not wait for us.
     engine.set_caller(true);
@@ -312,9 +312,6 @@ pub(crate) fn clean_up(engine: &Arc<Engine>) {
     }
     drop(list);
     drop(engines);
-    if last {
-        utrace.forget_seen();
-    }
     update_wants(utrace);
     if last {
         utrace.cancel_work();
@@ -322,7 +319,7 @@ pub(crate) fn clean_up(engine: &Arc<Engine>) {
     global::get().unregister(engine);
     Counter::Detaches.add();
     trace::detach(&utrace.task, engine.serial);
-    if engine.life.cleaned() {
+    if engine.word.cleaned() {
         notify_waiters(utrace);
     }
 }

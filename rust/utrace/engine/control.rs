@@ -83,22 +83,22 @@ pub(crate) fn resume(engine: &Engine) -> Result<Found, ReleaseError> {
 
 fn release_ticket(engine: &Engine, ticket: Number) -> Result<Found, ReleaseError> {
     let utrace = &*engine.utrace;
-    if engine.life.is_detached() {
+    if engine.word.is_detached() {
         return Err(ReleaseError::Gone);
     }
     if ticket.is_ask() {
         hold::release_ask(utrace, &engine.ask, Some(ticket))
     } else {
-        hold::release(utrace, &engine.stop, Some(ticket))
+        hold::release(utrace, &engine.word, Some(ticket))
     }
 }
 
 fn release_all(engine: &Engine) -> Result<Found, ReleaseError> {
     let utrace = &*engine.utrace;
-    if engine.life.is_detached() {
+    if engine.word.is_detached() {
         return Err(ReleaseError::Gone);
     }
-    let report = hold::release(utrace, &engine.stop, None)?;
+    let report = hold::release(utrace, &engine.word, None)?;
     let ask = hold::release_ask(utrace, &engine.ask, None)?;
     Ok(match (report, ask) {
         (Found::Nothing, found) | (found, Found::Nothing) => found,
@@ -120,7 +120,7 @@ pub(crate) fn stop(engine: &Engine) -> Result<Asked> {
     let utrace = &engine.utrace;
     check_alive(engine)?;
     let (ticket, parked) = hold::ask(&**utrace, &engine.ask)?;
-    if engine.life.is_detached() {
+    if engine.word.is_detached() {
         // The cleaning up may have been before the ask.
         let _ = hold::release_ask(&**utrace, &engine.ask, None);
         return Err(ESRCH);
@@ -143,7 +143,7 @@ fn queue(engine: &Engine, notify: Notify) -> Result {
     let utrace = &engine.utrace;
     utrace.queue(notify)?;
     // The last engine may have gone, and taken back what was queued, before this was.
-    if engine.life.is_detached() {
+    if engine.word.is_detached() {
         if utrace.is_closed() {
             utrace.cancel_work();
         }
@@ -153,7 +153,7 @@ fn queue(engine: &Engine, notify: Notify) -> Result {
 }
 
 fn check_alive(engine: &Engine) -> Result {
-    if engine.life.is_detached() || task::is_exiting(&engine.utrace.task) {
+    if engine.word.is_detached() || task::is_exiting(&engine.utrace.task) {
         return Err(ESRCH);
     }
     Ok(())
@@ -183,7 +183,7 @@ pub(crate) fn control(engine: &Arc<Engine>, action: Wish) -> Result {
     let utrace = &engine.utrace;
     // Before the release: a thread that goes on at the entry of a call looks for it.
     utrace.add_pending(pending::of(action));
-    hold::release(&**utrace, &engine.stop, None)?;
+    hold::release(&**utrace, &engine.word, None)?;
     // A stop that was asked for and not reached stays asked for: this is how to get the thread
     // there.
     hold::release_parked_ask(&**utrace, &engine.ask)?;
@@ -196,10 +196,10 @@ pub(crate) fn control(engine: &Arc<Engine>, action: Wish) -> Result {
 
 fn detach(engine: &Arc<Engine>) -> Result {
     let utrace = &engine.utrace;
-    if engine.life.is_detached() || utrace.life.is_reaped() {
+    if engine.word.is_detached() || utrace.life.is_reaped() {
         return Err(ESRCH);
     }
-    let dying = utrace.life.death_has_begun() && engine.life.is_in_callback();
+    let dying = utrace.life.death_has_begun() && engine.word.is_in_callback();
     match attach::detach(engine) {
         Detach::CleanUp => Ok(()),
         Detach::InProgress if dying => Err(ealready()),
@@ -215,7 +215,7 @@ pub(crate) fn set_events(engine: &Engine, events: u32) -> Result {
     }
     let utrace = &engine.utrace;
     let old = engine.events();
-    if engine.life.is_detached() || (utrace.life.is_reaped() && old & !events & REAP != 0) {
+    if engine.word.is_detached() || (utrace.life.is_reaped() && old & !events & REAP != 0) {
         return Err(ESRCH);
     }
     let dead = task::is_dead(&utrace.task);
@@ -227,7 +227,7 @@ pub(crate) fn set_events(engine: &Engine, events: u32) -> Result {
     engine.store_events(events);
     attach::update_wants(utrace);
     let removed = old & !events != 0;
-    match engine.life.callback() {
+    match engine.word.callback() {
         // Also when it was removed before: who asks again until this is 0 waits for its end.
         Some(runs) if (removed || events & 1 << runs == 0) && !engine.is_called_by_current() => {
             Err(einprogress())
@@ -246,7 +246,7 @@ pub(crate) fn barrier(engine: &Engine) -> Result {
     if !attach::wait(engine, true) {
         return Err(ERESTARTSYS);
     }
-    if engine.life.is_detached() {
+    if engine.word.is_detached() {
         return Err(ESRCH);
     }
     Ok(())

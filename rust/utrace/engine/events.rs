@@ -6,7 +6,8 @@ use super::{
     global,
     report::{
         self,
-        Data, //
+        Data,
+        Outcome, //
     },
     signal,
     thread::Utrace, //
@@ -65,49 +66,62 @@ fn skip_for_kill(regs: &mut Regs<'_>) {
     regs.skip();
 }
 
+/// Does what the engines want of the call that is about to be made.
+#[cold]
+#[inline(never)]
+fn enter(utrace: &User<Utrace>, regs: &mut Regs<'_>, first: Outcome) {
+    let (mut outcome, mut skipped) = (first, false);
+    loop {
+        if outcome.killed || utrace.is_being_killed() {
+            skip_for_kill(regs);
+            return;
+        }
+        skipped |= outcome.skipped;
+        if !outcome.stopped || utrace.take_pending() & pending::REPORT == 0 {
+            break;
+        }
+        let data = &mut Data::SyscallEntry {
+            regs,
+            aborted: skipped,
+            resumed: true,
+        };
+        outcome = report::pass(utrace, Event::SyscallEntry, data);
+    }
+    if outcome.syscall == Syscall::Abort || skipped {
+        regs.skip();
+    }
+}
+
+/// Nobody wants to hear of the call, or the thread is being killed.
+#[cold]
+#[inline(never)]
+fn enter_unreported(regs: &mut Regs<'_>) {
+    if task::fatal_signal_pending() && task::with_current(wants_entry) {
+        skip_for_kill(regs);
+    }
+}
+
 fn wants_entry(task: &Task) -> bool {
     let utrace = global::get().table.lookup(task);
     utrace.is_some_and(|utrace| utrace.wants() & Event::SyscallEntry.bit() != 0)
 }
 
 impl tracehook::Events for Events {
+    #[inline(always)]
     fn syscall_enter(regs: &mut Regs<'_>) {
         let Some(utrace) = current_utrace(Event::SyscallEntry) else {
-            if task::fatal_signal_pending() && task::with_current(wants_entry) {
-                skip_for_kill(regs);
-            }
+            enter_unreported(regs);
             return;
         };
-        let (mut resumed, mut skipped) = (false, false);
-        loop {
-            let outcome = report::pass(
-                &utrace,
-                Event::SyscallEntry,
-                &mut Data::SyscallEntry {
-                    regs,
-                    aborted: skipped,
-                    resumed,
-                },
-            );
-            if outcome.killed || task::fatal_signal_pending() {
-                skip_for_kill(regs);
-                return;
-            }
-            skipped |= outcome.skipped;
-            if outcome.stopped && utrace.take_pending() & pending::REPORT != 0 {
-                resumed = true;
-                continue;
-            }
-            if outcome.syscall == Syscall::Abort || skipped {
-                regs.skip();
-            }
-            return;
+        if let Some(outcome) = report::syscall_pass(&utrace, Event::SyscallEntry, regs) {
+            enter(&utrace, regs, outcome);
         }
     }
 
+    #[inline(always)]
     fn syscall_exit(regs: &mut Regs<'_>) {
         if let Some(utrace) = current_utrace(Event::SyscallExit) {
-            report::pass(&utrace, Event::SyscallExit, &mut Data::SyscallExit { regs });
+            report::syscall_pass(&utrace, Event::SyscallExit, regs);
         }
     }
 

@@ -107,10 +107,10 @@ impl<'a> Examination<'a> {
     /// `utrace_prepare_examine`: returns with the thread off its CPU. May sleep.
     pub(crate) fn begin(engine: &'a Engine) -> Result<Self> {
         let utrace = &*engine.utrace;
-        if engine.life.is_detached() || task::is_dead(&utrace.task) {
+        if engine.word.is_detached() || task::is_dead(&utrace.task) {
             return Err(ESRCH);
         }
-        let turn = hold::examine(utrace, &engine.stop, &engine.ask)?;
+        let turn = hold::examine(utrace, &engine.word, &engine.ask)?;
         let this = Examination { engine, turn };
         this.with(|_| Ok(()))?;
         Ok(this)
@@ -129,7 +129,7 @@ impl<'a> Examination<'a> {
     /// `EAGAIN` once the thread has left the park, or the engine has let it go.
     pub(crate) fn check(&self) -> Result {
         let engine = self.engine;
-        match hold::is_held_since(&*engine.utrace, &engine.stop, &engine.ask, self.turn) {
+        match hold::is_held_since(&*engine.utrace, &engine.word, &engine.ask, self.turn) {
             true => Ok(()),
             false => Err(EAGAIN),
         }
@@ -142,7 +142,7 @@ impl<'a> Examination<'a> {
         let utrace = &*engine.utrace;
         // One after the other: two writers would leave a mixture.
         let _alone = utrace.examiners.lock();
-        if !hold::begin_examining(utrace, &engine.stop, &engine.ask, self.turn) {
+        if !hold::begin_examining(utrace, &engine.word, &engine.ask, self.turn) {
             return Err(EAGAIN);
         }
         let _end = ScopeGuard::new(|| hold::end_examining(utrace));

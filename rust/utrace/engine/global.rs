@@ -74,7 +74,6 @@ impl Slot {
 /// The one instance.
 #[pin_data]
 pub(crate) struct State {
-    #[pin]
     pub(crate) table: Table<Utrace>,
     #[pin]
     register: SpinLock<RBTree<Key, Arc<Engine>>>,
@@ -205,9 +204,10 @@ pub(crate) fn start() -> Result<Running> {
         .inspect_err(|err| pr_err!("user_regset views: not what they should be ({:?})\n", err))?;
     let mut running = Running { going: None };
     crate::testing::step(2)?;
+    let table = Table::new()?;
     STATE.set(Arc::pin_init(
         try_pin_init!(State {
-            table <- Table::new(),
+            table,
             register <- new_spinlock!(RBTree::new()),
             serial: Atomic::new(1),
             cancel,

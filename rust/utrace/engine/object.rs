@@ -13,8 +13,7 @@ use crate::{
             Event, //
         },
         hold::Ask,
-        life::EngineLife,
-        stop::StopWord, //
+        stop::EngineWord, //
     },
     sys::{
         atomic::{
@@ -40,9 +39,8 @@ pub(crate) struct Engine {
     /// The module whose code `payload` calls.
     pub(crate) owner: Owner,
     pub(crate) identity: (TypeId, usize),
-    pub(crate) life: EngineLife,
-    /// The stop that a report makes.
-    pub(crate) stop: StopWord,
+    /// The life of the attachment, and the stop that a report makes.
+    pub(crate) word: EngineWord,
     /// The stop that is asked for from outside.
     pub(crate) ask: Ask,
     /// `stop` was decided by a report that cannot stop the thread in place. Only the thread itself
@@ -50,7 +48,8 @@ pub(crate) struct Engine {
     pub(crate) deferred: AtomicFlag,
     /// The callback is called again, after a stop of its own. Likewise.
     pub(crate) again: AtomicFlag,
-    /// Who runs a callback now, as the address of a thread: the thread itself, or its reaper.
+    /// Who else than the thread itself runs code of the tracer now, as the address of a thread: its
+    /// reaper, or who lets the tracer go.
     caller: AtomicU64,
     events: AtomicU32,
     pub(crate) payload: Payload,
@@ -71,8 +70,7 @@ impl Engine {
                 serial,
                 owner,
                 identity,
-                life: EngineLife::new(),
-                stop: StopWord::new(),
+                word: EngineWord::new(),
                 ask: Ask::new(),
                 deferred: AtomicFlag::new(false),
                 again: AtomicFlag::new(false),
@@ -87,21 +85,27 @@ impl Engine {
     /// The events that the engine wants; none once it is detached.
     #[inline]
     pub(crate) fn events(&self) -> u32 {
-        if self.life.is_detached() {
+        if self.word.is_detached() {
             0
         } else {
             self.events.load()
         }
     }
 
-    /// Whether the engine, which is not detached, wants to hear of `event`.
-    #[inline]
-    pub(crate) fn wants(&self, event: Event) -> bool {
-        self.events.load() & event.bit() != 0
+    /// The same without a look at the life: for who finds out when it begins a callback.
+    #[inline(always)]
+    pub(crate) fn wanted(&self) -> u32 {
+        self.events.load()
     }
 
-    /// Notes that the current thread runs a callback of the engine, or does no more.
-    #[inline]
+    /// Whether the engine, if it is not detached, wants to hear of `event`.
+    #[inline(always)]
+    pub(crate) fn wants(&self, event: Event) -> bool {
+        self.wanted() & event.bit() != 0
+    }
+
+    /// Notes that the current thread, which need not be the traced one, runs code of the tracer, or
+    /// does no more.
     pub(crate) fn set_caller(&self, calling: bool) {
         let caller = if calling { task::current_address() } else { 0 };
         self.caller.store(caller as u64);
@@ -109,10 +113,13 @@ impl Engine {
 
     /// Whether the current thread runs a callback of the engine, and so must not wait for its end.
     pub(crate) fn is_called_by_current(&self) -> bool {
-        self.caller.load() == task::current_address() as u64
+        match self.caller.load() {
+            0 => self.word.is_in_callback() && task::is_current(&self.utrace.task),
+            caller => caller == task::current_address() as u64,
+        }
     }
 
-    /// Fully ordered before what follows: see [`EngineLife::enter`].
+    /// Fully ordered before what follows: see [`EngineWord::enter`].
     pub(crate) fn store_events(&self, events: u32) {
         self.events.swap(events & event::ALL);
     }

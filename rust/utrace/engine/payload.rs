@@ -13,6 +13,7 @@ use crate::core::{
     },
     stop::Number, //
 };
+use crate::sys::syscall::Regs;
 use core::{
     any::TypeId,
     cell::UnsafeCell, //
@@ -23,6 +24,7 @@ use kernel::{
 };
 
 /// What a callback returned.
+#[derive(Clone, Copy, PartialEq)]
 pub(crate) struct Verdict {
     pub(crate) resume: Wish,
     pub(crate) syscall: Syscall,
@@ -40,7 +42,20 @@ impl Verdict {
 
 /// A tracer of any type, as the reporting pass calls it.
 pub(crate) trait Callbacks: Send + Sync {
-    /// Calls the callback for the event of `data`.
+    /// The callback before a system call.
+    fn syscall_entry(
+        &self,
+        engine: &Arc<Engine>,
+        ticket: Number,
+        regs: &mut Regs<'_>,
+        aborted: bool,
+        resumed: bool,
+    ) -> Verdict;
+
+    /// The callback after a system call.
+    fn syscall_exit(&self, engine: &Arc<Engine>, ticket: Number, regs: &mut Regs<'_>) -> Verdict;
+
+    /// Calls the callback for the event of `data`, which is another one.
     fn call(&self, engine: &Arc<Engine>, ticket: Number, data: &mut Data<'_, '_>) -> Verdict;
 
     /// The address of some code of the tracer's module.
@@ -54,11 +69,11 @@ pub(crate) trait Callbacks: Send + Sync {
 ///
 /// # Invariants
 ///
-/// The value is reached only between [`EngineLife::enter`] and [`EngineLife::leave`], and taken
+/// The value is reached only between [`enter`] and [`leave`], and taken
 /// only by the one party that the engine's life told to clean up.
 ///
-/// [`EngineLife::enter`]: crate::core::life::EngineLife::enter
-/// [`EngineLife::leave`]: crate::core::life::EngineLife::leave
+/// [`enter`]: crate::core::stop::EngineWord::enter
+/// [`leave`]: crate::core::stop::EngineWord::leave
 pub(crate) struct Payload(UnsafeCell<Option<KBox<dyn Callbacks>>>);
 
 // SAFETY: The tracer is `Send` and `Sync`; by the invariant, taking excludes calling.
@@ -69,6 +84,18 @@ unsafe impl Send for Payload {}
 impl Payload {
     pub(crate) fn new(callbacks: KBox<dyn Callbacks>) -> Self {
         Payload(UnsafeCell::new(Some(callbacks)))
+    }
+
+    /// The tracer.
+    ///
+    /// # Safety
+    ///
+    /// The caller has entered a callback of the engine's life, and does not leave it before it is
+    /// done with the tracer.
+    #[inline(always)]
+    unsafe fn get(&self) -> Option<&dyn Callbacks> {
+        // SAFETY: By the contract and the type invariant nobody takes it now.
+        unsafe { &*self.0.get() }.as_deref()
     }
 
     /// Calls the tracer.
@@ -82,9 +109,58 @@ impl Payload {
         ticket: Number,
         data: &mut Data<'_, '_>,
     ) -> Verdict {
-        // SAFETY: By the contract and the type invariant nobody takes it now.
-        match unsafe { &*self.0.get() } {
-            Some(callbacks) => callbacks.call(engine, ticket, data),
+        // SAFETY: By the contract.
+        unsafe {
+            match data {
+                Data::SyscallEntry {
+                    regs,
+                    aborted,
+                    resumed,
+                } => self.syscall_entry(engine, ticket, regs, *aborted, *resumed),
+                Data::SyscallExit { regs } => self.syscall_exit(engine, ticket, regs),
+                data => self
+                    .get()
+                    .map_or(Verdict::RESUME, |tracer| tracer.call(engine, ticket, data)),
+            }
+        }
+    }
+
+    /// Calls the tracer before a system call.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::call`].
+    #[inline(always)]
+    pub(crate) unsafe fn syscall_entry(
+        &self,
+        engine: &Arc<Engine>,
+        ticket: Number,
+        regs: &mut Regs<'_>,
+        aborted: bool,
+        resumed: bool,
+    ) -> Verdict {
+        // SAFETY: By the contract.
+        match unsafe { self.get() } {
+            Some(tracer) => tracer.syscall_entry(engine, ticket, regs, aborted, resumed),
+            None => Verdict::RESUME,
+        }
+    }
+
+    /// Calls the tracer after a system call.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::call`].
+    #[inline(always)]
+    pub(crate) unsafe fn syscall_exit(
+        &self,
+        engine: &Arc<Engine>,
+        ticket: Number,
+        regs: &mut Regs<'_>,
+    ) -> Verdict {
+        // SAFETY: By the contract.
+        match unsafe { self.get() } {
+            Some(tracer) => tracer.syscall_exit(engine, ticket, regs),
             None => Verdict::RESUME,
         }
     }

@@ -9,7 +9,9 @@
 use super::{
     attach,
     examine::At,
+    global,
     object::Engine,
+    payload::Verdict,
     thread::Utrace, //
 };
 use crate::{
@@ -30,6 +32,7 @@ use crate::{
     sys::{
         signal::Signal,
         syscall::Regs,
+        table::User,
         task,
         task_work::Notify,
         trace::{
@@ -119,29 +122,140 @@ impl Outcome {
     }
 }
 
-/// Reports an event to every engine that wants it. By the thread itself.
+/// Reports an event to every engine that wants it. By the thread itself, which has looked `utrace`
+/// up, or for [`Event::Reap`] by its reaper.
 ///
 /// Compiled once for each event, as all that depends on it is known where it is called.
 #[inline(always)]
-pub(crate) fn pass(utrace: &Utrace, event: Event, data: &mut Data<'_, '_>) -> Outcome {
+pub(crate) fn pass(utrace: &User<Utrace>, event: Event, data: &mut Data<'_, '_>) -> Outcome {
+    // SAFETY: By our own contract.
+    let view = unsafe { utrace.view() };
     let mut outcome = Outcome::NOTHING;
-    let view = utrace.view();
-    let mut rest = view.engines();
-    if event.stops_in_place() {
-        flush_deferred(utrace, rest, &mut outcome);
+    walk(utrace, event, data, view.engines(), &mut outcome);
+    outcome
+}
+
+/// The pass over the engines of `rest`, or what is left of it.
+#[inline(always)]
+fn walk(
+    utrace: &Utrace,
+    event: Event,
+    data: &mut Data<'_, '_>,
+    mut rest: &[Arc<Engine>],
+    outcome: &mut Outcome,
+) {
+    if event.stops_in_place() && utrace.deferred.get() {
+        flush_deferred(utrace, rest, outcome);
         if outcome.killed && event != Event::Exit {
-            return outcome;
+            return;
         }
     }
     // An exit is reported to everybody; of anything else a killed thread sees no more.
     let killable = event.stops_in_place() && event != Event::Exit;
     while let Some((engine, others)) = next(event, rest) {
-        one(engine, event, data, &mut outcome);
+        one(engine, event, data, outcome);
         rest = others;
-        outcome.killed |= killable && !rest.is_empty() && task::fatal_signal_pending();
+        outcome.killed |= killable && !rest.is_empty() && utrace.is_being_killed();
         if outcome.killed && event != Event::Exit {
-            break;
+            return;
         }
+    }
+}
+
+/// [`pass`] for the events of system calls, first as short as it can be: a callback that lets the
+/// thread go on costs one exchange of the engine's word before it, and one after it. `None`: nobody
+/// wanted anything else, and the thread is not being killed.
+#[inline(always)]
+pub(crate) fn syscall_pass(
+    utrace: &User<Utrace>,
+    event: Event,
+    regs: &mut Regs<'_>,
+) -> Option<Outcome> {
+    // SAFETY: As in `pass`.
+    let Some(view) = (unsafe { utrace.own_view() }) else {
+        // SAFETY: As above.
+        let view = unsafe { utrace.view() };
+        return Some(syscall_slowly(utrace, event, regs, view.engines(), None));
+    };
+    let mut rest = view.engines();
+    if utrace.deferred.get() {
+        return Some(syscall_slowly(utrace, event, regs, rest, None));
+    }
+    while let Some((engine, others)) = next(event, rest) {
+        let wanted = engine.wanted();
+        if wanted & Event::Quiesce.bit() != 0 {
+            return Some(syscall_slowly(utrace, event, regs, rest, None));
+        }
+        if wanted & event.bit() != 0 {
+            window(Window::BeforeCallback, engine);
+            // From the first instruction of the callback there is a ticket to resume.
+            let Some(begun) = engine.word.begin(event.number()) else {
+                if engine.word.is_detached() {
+                    rest = others;
+                    continue;
+                }
+                return Some(syscall_slowly(utrace, event, regs, rest, None));
+            };
+            // As in `call`: taken back since it was looked at.
+            if !engine.wants(event) {
+                let verdict = Some(Verdict::RESUME);
+                return Some(syscall_slowly(utrace, event, regs, rest, verdict));
+            }
+            let ticket = begun.number();
+            // SAFETY: The callback has been entered, and is left below.
+            let verdict = unsafe {
+                let tracer = &engine.payload;
+                match event {
+                    Event::SyscallEntry => tracer.syscall_entry(engine, ticket, regs, false, false),
+                    _ => tracer.syscall_exit(engine, ticket, regs),
+                }
+            };
+            if trace::report_is_on() {
+                trace_report(engine, event, verdict.resume);
+            }
+            window(Window::CallbackReturned, engine);
+            if verdict != Verdict::RESUME || !engine.word.end(begun) {
+                return Some(syscall_slowly(utrace, event, regs, rest, Some(verdict)));
+            }
+            window(Window::BeforePark, engine);
+        }
+        rest = others;
+        if task::is_signalled(&utrace.task) {
+            return Some(syscall_slowly(utrace, event, regs, rest, None));
+        }
+    }
+    None
+}
+
+/// What is left of such a pass, when something is out of the ordinary: the engines of `rest`, of
+/// which the first has been called if there is a `verdict`.
+#[cold]
+#[inline(never)]
+fn syscall_slowly(
+    utrace: &Utrace,
+    event: Event,
+    regs: &mut Regs<'_>,
+    mut rest: &[Arc<Engine>],
+    verdict: Option<Verdict>,
+) -> Outcome {
+    let mut outcome = Outcome::NOTHING;
+    let data = &mut match event {
+        Event::SyscallEntry => Data::SyscallEntry {
+            regs,
+            aborted: false,
+            resumed: false,
+        },
+        _ => Data::SyscallExit { regs },
+    };
+    if let (Some(verdict), Some((engine, others))) = (verdict, next(event, rest)) {
+        if finish(engine, event, data, &mut outcome, verdict, false) {
+            call_again(engine, event, event, data, &mut outcome);
+        }
+        rest = others;
+    }
+    outcome.killed |= !rest.is_empty() && utrace.is_being_killed();
+    if !outcome.killed {
+        walk(utrace, event, data, rest, &mut outcome);
     }
     outcome
 }
@@ -159,16 +273,17 @@ fn next(event: Event, engines: &[Arc<Engine>]) -> Option<(&Arc<Engine>, &[Arc<En
 /// One engine's part of a pass: QUIESCE first, and then, unless that changed its mind, the event.
 #[inline(always)]
 fn one(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &mut Outcome) {
-    if event != Event::Quiesce
-        && event != Event::Reap
-        && engine.events() & Event::Quiesce.bit() != 0
-    {
+    // A detached engine is not called, whatever it wanted.
+    let wanted = engine.wanted();
+    if event != Event::Quiesce && event != Event::Reap && wanted & Event::Quiesce.bit() != 0 {
         quiesce_before(engine, event, data, outcome);
-        if outcome.killed && event != Event::Exit {
+        if (outcome.killed && event != Event::Exit) || engine.wanted() & event.bit() == 0 {
             return;
         }
+    } else if wanted & event.bit() == 0 {
+        return;
     }
-    if engine.events() & event.bit() != 0 && call(engine, event, event, data, outcome) {
+    if call(engine, event, event, data, outcome) {
         call_again(engine, event, event, data, outcome);
     }
 }
@@ -207,7 +322,6 @@ fn quiesce_before(
 
 /// Calls one engine once, in the pass for `event`, its callback for `called`, and does what it says.
 /// Tells whether it wants to be called again.
-#[inline(always)]
 fn call(
     engine: &Arc<Engine>,
     event: Event,
@@ -216,7 +330,7 @@ fn call(
     outcome: &mut Outcome,
 ) -> bool {
     window(Window::BeforeCallback, engine);
-    if !engine.life.enter(called as u32) {
+    if !engine.word.enter(called as u32) {
         return false;
     }
     // Taken back since it was looked at: whoever did that may have found no callback running.
@@ -224,29 +338,45 @@ fn call(
         leave(engine);
         return false;
     }
-    let deferred = engine.deferred.get() && engine.stop.is_prepared();
+    let deferred = engine.deferred.get() && engine.word.is_prepared();
     // A stop deferred by an earlier report keeps its ticket until it takes effect.
     let ticket = if deferred {
         Number::NONE
     } else {
         // From the first instruction of the callback there is a ticket to resume.
-        engine.stop.prepare()
+        engine.word.prepare()
     };
-    engine.set_caller(true);
+    if event == Event::Reap {
+        engine.set_caller(true);
+    }
     // SAFETY: The callback was entered above, and is left below.
     let verdict = unsafe { engine.payload.call(engine, ticket, data) };
-    engine.set_caller(false);
+    if event == Event::Reap {
+        engine.set_caller(false);
+    }
     if trace::report_is_on() {
         trace_report(engine, called, verdict.resume);
     }
     window(Window::CallbackReturned, engine);
+    finish(engine, event, data, outcome, verdict, deferred)
+}
+
+/// Does what a callback wants, and ends it.
+fn finish(
+    engine: &Arc<Engine>,
+    event: Event,
+    data: &mut Data<'_, '_>,
+    outcome: &mut Outcome,
+    verdict: Verdict,
+    deferred: bool,
+) -> bool {
     outcome.syscall = outcome.syscall.merge(verdict.syscall);
     let stop = verdict.resume == Wish::Stop;
     let park = stop && event.stops_in_place();
     if stop && event == Event::Clone {
         defer(engine);
     } else if !(deferred || park) {
-        engine.stop.settle();
+        engine.word.settle();
     }
     if !matches!(verdict.resume, Wish::Stop | Wish::Resume) {
         follow(engine, verdict.resume);
@@ -279,7 +409,7 @@ fn park(engine: &Engine, event: Event, outcome: &mut Outcome) {
 #[cold]
 #[inline(never)]
 fn trace_report(engine: &Engine, event: Event, wish: Wish) {
-    let ticket = engine.stop.peek().1;
+    let ticket = engine.word.peek().1;
     trace::report(
         &engine.utrace.task,
         engine.serial,
@@ -293,9 +423,9 @@ fn trace_report(engine: &Engine, event: Event, wish: Wish) {
 #[inline(never)]
 fn stop_for(utrace: &Utrace, engine: &Engine, event: Event) -> Parked {
     Counter::Stops.add();
-    let ticket = engine.stop.peek().1;
+    let ticket = engine.word.peek().1;
     trace::stop(&utrace.task, engine.serial, event.number(), ticket.raw());
-    hold::park(utrace, Some(&engine.stop))
+    hold::park(utrace, Some(&engine.word))
 }
 
 /// Does what a callback wants besides stopping and running.
@@ -304,7 +434,7 @@ fn follow(engine: &Engine, wish: Wish) {
     let notify = match wish {
         Wish::Detach => {
             // Whoever detached before: the callback's end cleans up.
-            let _ = engine.life.detach();
+            let _ = engine.word.detach();
             return;
         }
         Wish::Interrupt => Notify::Signal,
@@ -319,13 +449,13 @@ fn follow(engine: &Engine, wish: Wish) {
 #[cold]
 fn defer(engine: &Engine) {
     engine.deferred.set(true);
+    engine.utrace.deferred.set(true);
     let _ = engine.utrace.queue(Notify::Resume);
 }
 
 /// Ends a callback, with all that may have come meanwhile.
-#[inline(always)]
 fn leave(engine: &Arc<Engine>) {
-    let left = engine.life.leave();
+    let left = engine.word.leave();
     if left.clean_up {
         attach::clean_up(engine);
     } else if left.wake {
@@ -334,7 +464,10 @@ fn leave(engine: &Arc<Engine>) {
 }
 
 /// Parks for the stops that were deferred.
+#[cold]
+#[inline(never)]
 fn flush_deferred(utrace: &Utrace, engines: &[Arc<Engine>], outcome: &mut Outcome) {
+    utrace.deferred.set(false);
     for engine in engines {
         if engine.deferred.get() {
             engine.deferred.set(false);
@@ -346,6 +479,12 @@ fn flush_deferred(utrace: &Utrace, engines: &[Arc<Engine>], outcome: &mut Outcom
 /// Work queued by reports and controls: the thread is about to enter user mode.
 pub(crate) fn before_user_mode(utrace: &Arc<Utrace>) {
     super::signal::settle_wants(utrace);
+    // It may be out of the table by now, with nobody left to report to.
+    let found = task::with_current(|current| global::get().table.lookup(current));
+    let Some(utrace) = found.filter(|found| core::ptr::eq(&**found, &**utrace)) else {
+        return;
+    };
+    let utrace = &utrace;
     loop {
         // Work is also done where a thread that has reported its exit is traced by somebody else.
         let dying = task::fatal_signal_pending() || task::with_current(task::is_exiting);
@@ -354,7 +493,11 @@ pub(crate) fn before_user_mode(utrace: &Arc<Utrace>) {
         }
         let owed = utrace.take_pending();
         let mut outcome = Outcome::NOTHING;
-        flush_deferred(utrace, utrace.view().engines(), &mut outcome);
+        if utrace.deferred.get() {
+            // SAFETY: The thread itself, which has looked it up.
+            let view = unsafe { utrace.view() };
+            flush_deferred(utrace, view.engines(), &mut outcome);
+        }
         if !outcome.killed && owed & pending::REPORT != 0 {
             let round = pass(utrace, Event::Quiesce, &mut Data::Quiesce { event: None });
             outcome.stopped |= round.stopped;
@@ -371,10 +514,11 @@ pub(crate) fn before_user_mode(utrace: &Arc<Utrace>) {
 
 /// The last report: every engine hears of it that wants to, and is detached. By whoever the
 /// thread's life named, with the thread dead and its death reported.
-pub(crate) fn reap(utrace: &Utrace) {
+pub(crate) fn reap(utrace: &User<Utrace>) {
     let task = utrace.task.clone();
     let mut outcome = Outcome::NOTHING;
-    for engine in utrace.view().engines() {
+    // SAFETY: It was looked up, and no pass is made any more but this.
+    for engine in unsafe { utrace.view() }.engines() {
         one(
             engine,
             Event::Reap,

@@ -95,11 +95,11 @@ fn engines(_: &(), f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 fn line(f: &mut fmt::Formatter<'_>, listed: &Listed) -> fmt::Result {
     let engine = &*listed.engine;
-    if engine.life.is_detached() {
+    if engine.word.is_detached() {
         return Ok(());
     }
     let task = &engine.utrace.task;
-    let (phase, ticket) = engine.stop.peek();
+    let (phase, ticket) = engine.word.peek();
     let phase = match phase {
         Phase::Running => "running",
         Phase::Prepared => "prepared",
@@ -116,7 +116,7 @@ fn line(f: &mut fmt::Formatter<'_>, listed: &Listed) -> fmt::Result {
     )?;
     f.write_str(" events=")?;
     event_names(f, engine.events())?;
-    write!(f, " callback={}", u32::from(engine.life.is_in_callback()))?;
+    write!(f, " callback={}", u32::from(engine.word.is_in_callback()))?;
     write!(f, " stop={} ticket={}", phase, ticket.raw())?;
     match engine.ask.held() {
         Some(ask) => write!(f, " ask={}", ask.raw())?,
@@ -130,7 +130,7 @@ fn line(f: &mut fmt::Formatter<'_>, listed: &Listed) -> fmt::Result {
 
 /// Since when the thread has been parked, if the engine is a reason for that.
 fn parked_since(engine: &Engine) -> Option<u64> {
-    let holds = engine.stop.peek().0 == Phase::Parked || engine.ask.is_held();
+    let holds = engine.word.peek().0 == Phase::Parked || engine.ask.is_held();
     let since = engine.utrace.parked_since.load();
     (holds && since != 0).then_some(since)
 }

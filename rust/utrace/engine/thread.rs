@@ -17,12 +17,17 @@ use crate::{
     },
     sys::{
         atomic::{
+            AtomicFlag,
             AtomicU32,
             AtomicU64, //
         },
         lock::{
             IrqGuard,
             IrqLock, //
+        },
+        pass_cell::{
+            PassCell,
+            PassGuard, //
         },
         table::{
             Entry,
@@ -37,10 +42,6 @@ use crate::{
         trace::{
             self,
             Counter, //
-        },
-        try_cell::{
-            TryCell,
-            TryGuard, //
         }, //
     }, //
 };
@@ -104,8 +105,11 @@ pub(crate) struct Utrace {
     pub(crate) parked_since: AtomicU64,
     /// Counts the lists that there have been.
     generation: AtomicU64,
-    /// The list that the thread itself saw last.
-    seen: TryCell<Seen>,
+    /// The list that the thread itself saw last. Belongs to whoever makes the passes: the thread;
+    /// once its death has been reported, whoever reports its reap; and then who uses it last.
+    seen: PassCell<Seen>,
+    /// Some engine may be [`Engine::deferred`].
+    pub(crate) deferred: AtomicFlag,
     #[pin]
     resume_work: TaskWork<Utrace, 0>,
     #[pin]
@@ -120,6 +124,16 @@ pub(crate) struct Utrace {
 // SAFETY: The offset is that of the field.
 unsafe impl HasEntry for Utrace {
     const OFFSET: usize = core::mem::offset_of!(Utrace, entry);
+
+    /// Lets go of the list that the thread saw last: the engines in it keep the structure.
+    fn unused(&self) {
+        // SAFETY: Passes are made by those who found the structure in the table, and none is left.
+        if let Some(mut seen) = unsafe { self.seen.take() } {
+            let engines = seen.engines.take();
+            drop(seen);
+            drop(engines);
+        }
+    }
 }
 
 // SAFETY: As above.
@@ -153,10 +167,11 @@ impl Utrace {
                 pending: AtomicU32::new(0),
                 parked_since: AtomicU64::new(0),
                 generation: AtomicU64::new(1),
-                seen: TryCell::new(Seen {
+                seen: PassCell::new(Seen {
                     generation: 0,
                     engines: None,
                 }),
+                deferred: AtomicFlag::new(false),
                 resume_work <- TaskWork::new(),
                 signal_work <- TaskWork::new(),
                 list <- new_spinlock!(List {
@@ -175,9 +190,16 @@ impl Utrace {
     /// The engines as they are now, for the thread itself. They stay the same in the view, whoever
     /// comes and goes; no lock is held, and none is taken as long as the list has not changed since
     /// the last time.
+    ///
+    /// # Safety
+    ///
+    /// The caller has found the structure in the table, and is the thread itself, or reports its
+    /// reap (see [`ThreadLife`]).
     #[inline(always)]
-    pub(crate) fn view(&self) -> View<'_> {
-        let mut seen = self.seen.try_take();
+    pub(crate) unsafe fn view(&self) -> View<'_> {
+        // SAFETY: By the contract. The thread makes no pass after that of its death, whose end is
+        // ordered before the reap.
+        let mut seen = unsafe { self.seen.take() };
         let copy = match &mut seen {
             Some(seen) => {
                 if seen.generation != self.generation.load() {
@@ -187,11 +209,22 @@ impl Utrace {
             }
             None => self.copy(),
         };
-        View {
-            utrace: self,
-            seen,
-            copy,
+        View { seen, copy }
+    }
+
+    /// As [`Self::view`], but none for a report within a report.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[inline(always)]
+    pub(crate) unsafe fn own_view(&self) -> Option<OwnView<'_>> {
+        // SAFETY: By the contract.
+        let mut seen = unsafe { self.seen.take() }?;
+        if seen.generation != self.generation.load() {
+            self.look(&mut seen);
         }
+        Some(OwnView(seen))
     }
 
     /// For a report within a report.
@@ -222,16 +255,6 @@ impl Utrace {
         };
         self.generation.store(generation);
         core::mem::replace(&mut list.engines, engines)
-    }
-
-    /// Lets go of the list that the thread saw last, after the structure was closed: the engines
-    /// in it keep the structure. If the thread is just using it, it will let go itself.
-    pub(crate) fn forget_seen(&self) {
-        if let Some(mut seen) = self.seen.try_take() {
-            let engines = seen.engines.take();
-            drop(seen);
-            drop(engines);
-        }
     }
 
     /// The union of the engines' events.
@@ -274,6 +297,12 @@ impl Utrace {
         self.signal_work.cancel(self, &self.task, cancel);
     }
 
+    /// Whether a fatal signal is pending. For the thread itself.
+    #[inline(always)]
+    pub(crate) fn is_being_killed(&self) -> bool {
+        task::is_signalled(&self.task) && task::fatal_signal_pending()
+    }
+
     pub(crate) fn is_killed(&self) -> bool {
         self.hold.lock().is_killed()
     }
@@ -288,10 +317,20 @@ impl Utrace {
     }
 }
 
+/// See [`Utrace::own_view`].
+pub(crate) struct OwnView<'a>(PassGuard<'a, Seen>);
+
+impl OwnView<'_> {
+    /// The engines, in the order of their attachment.
+    #[inline(always)]
+    pub(crate) fn engines(&self) -> &[Arc<Engine>] {
+        self.0.engines.as_ref().map_or(&[], |engines| &engines.0)
+    }
+}
+
 /// See [`Utrace::view`].
 pub(crate) struct View<'a> {
-    utrace: &'a Utrace,
-    seen: Option<TryGuard<'a, Seen>>,
+    seen: Option<PassGuard<'a, Seen>>,
     copy: Option<Arc<Engines>>,
 }
 
@@ -304,16 +343,6 @@ impl View<'_> {
             None => &self.copy,
         };
         engines.as_ref().map_or(&[], |engines| &engines.0)
-    }
-}
-
-impl Drop for View<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        self.seen = None;
-        if self.utrace.generation.load() == CLOSED {
-            self.utrace.forget_seen();
-        }
     }
 }
 

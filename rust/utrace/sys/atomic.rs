@@ -114,10 +114,4 @@ impl AtomicFlag {
     pub(crate) fn set(&self, value: bool) {
         self.0.store(value.into());
     }
-
-    /// Full. Gives the old value.
-    #[inline(always)]
-    pub(crate) fn swap(&self, value: bool) -> bool {
-        self.0.swap(value.into()) != 0
-    }
 }

@@ -9,7 +9,6 @@
 #include <linux/binfmts.h>
 #include <linux/ftrace.h>
 #include <linux/module.h>
-#include <linux/rhashtable-types.h>
 #include <linux/sched.h>
 #include <linux/signal_types.h>
 #include <linux/spinlock_types.h>
@@ -23,7 +22,6 @@ struct utrace_layout {
 	unsigned long notifier_block;
 	unsigned long notifier_call;
 	unsigned long raw_spinlock;
-	unsigned long rhashtable;
 	unsigned long entry;
 	unsigned long entry_task;
 	unsigned long syscall;
@@ -34,6 +32,10 @@ extern const struct utrace_layout utrace_layout;
 
 /* symbol.c */
 unsigned long utrace_symbol_address(const char *name, long *err);
+
+enum {
+	UTRACE_SIGPENDING = 1 << TIF_SIGPENDING,
+};
 
 /* sleep.c */
 void utrace_lock_init(raw_spinlock_t *lock);
@@ -68,11 +70,9 @@ int utrace_task_work_signal(struct task_struct *task, struct callback_head *work
 struct module *utrace_module_of(unsigned long text_address_fn, unsigned long addr);
 
 /* syscall.c */
-long utrace_syscall_nr(struct pt_regs *regs);
 void utrace_syscall_set_nr(struct pt_regs *regs, long nr);
 void utrace_syscall_args(struct pt_regs *regs, unsigned long args[6]);
 void utrace_syscall_set_args(struct pt_regs *regs, const unsigned long args[6]);
-long utrace_syscall_result(struct pt_regs *regs);
 void utrace_syscall_set_result(struct pt_regs *regs, long result);
 void utrace_syscall_skip(struct pt_regs *regs);
 u32 utrace_syscall_arch(void);
@@ -183,7 +183,7 @@ void utrace_visit_group(struct task_struct *task, utrace_thread_fn fn);
 #define UTRACE_ENTRY_ANY	0x80000000
 
 struct utrace_entry {
-	struct rhash_head node;
+	struct hlist_node node;
 	struct task_struct *task;
 	/* Who found the entry and uses it; the Rust side says more. An atomic_t, for bindgen plain. */
 	int users;
@@ -191,12 +191,12 @@ struct utrace_entry {
 	u32 filter;
 };
 
-int utrace_table_init(struct rhashtable *table);
-void utrace_table_destroy(struct rhashtable *table);
-int utrace_table_insert(struct rhashtable *table, struct utrace_entry *entry);
-void utrace_table_remove(struct rhashtable *table, struct utrace_entry *entry);
-struct utrace_entry *utrace_table_get(struct rhashtable *table, struct task_struct *task);
-struct utrace_entry *utrace_table_get_current(struct rhashtable *table, u32 filter);
+int utrace_table_init(void);
+void utrace_table_destroy(void);
+int utrace_table_insert(struct utrace_entry *entry);
+void utrace_table_remove(struct utrace_entry *entry);
+struct utrace_entry *utrace_table_get(struct task_struct *task);
+struct utrace_entry *utrace_table_get_current(u32 filter);
 
 /* ../capi/capi.c */
 void utrace_warn_answer(const void *callback, u32 answer);

@@ -4,7 +4,6 @@
  * derives them with another compiler.
  */
 #include <linux/notifier.h>
-#include <linux/rhashtable-types.h>
 
 #include "helpers.h"
 
@@ -14,7 +13,6 @@ const struct utrace_layout utrace_layout = {
 	.notifier_block = sizeof(struct notifier_block),
 	.notifier_call = offsetof(struct notifier_block, notifier_call),
 	.raw_spinlock = sizeof(raw_spinlock_t),
-	.rhashtable = sizeof(struct rhashtable),
 	.entry = sizeof(struct utrace_entry),
 	.entry_task = offsetof(struct utrace_entry, task),
 	.syscall = sizeof(struct utrace_syscall),

@@ -17,7 +17,6 @@ pub(crate) fn check() -> Result {
     same::<bindings::ftrace_ops>("ftrace_ops", c.ftrace_ops)?;
     same::<bindings::notifier_block>("notifier_block", c.notifier_block)?;
     same::<bindings::raw_spinlock_t>("raw_spinlock_t", c.raw_spinlock)?;
-    same::<bindings::rhashtable>("rhashtable", c.rhashtable)?;
     same::<bindings::utrace_entry>("utrace_entry", c.entry)?;
     same::<bindings::utrace_syscall>("utrace_syscall", c.syscall)?;
     same::<bindings::utrace_regset>("utrace_regset", c.regset)?;

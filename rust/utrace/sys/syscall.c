@@ -8,11 +8,6 @@
 
 #include "helpers.h"
 
-long utrace_syscall_nr(struct pt_regs *regs)
-{
-	return syscall_get_nr(current, regs);
-}
-
 void utrace_syscall_set_nr(struct pt_regs *regs, long nr)
 {
 	regs->orig_ax = nr;
@@ -26,11 +21,6 @@ void utrace_syscall_args(struct pt_regs *regs, unsigned long args[6])
 void utrace_syscall_set_args(struct pt_regs *regs, const unsigned long args[6])
 {
 	syscall_set_arguments(current, regs, args);
-}
-
-long utrace_syscall_result(struct pt_regs *regs)
-{
-	return syscall_get_return_value(current, regs);
 }
 
 void utrace_syscall_set_result(struct pt_regs *regs, long result)

@@ -53,9 +53,11 @@ impl<'a> Regs<'a> {
         self.regs.as_ptr()
     }
 
+    /// As the kernel has it: a number has 32 bits.
+    #[inline(always)]
     pub(crate) fn nr(&self) -> c_long {
         // SAFETY: By the type invariant; so in all that follows.
-        unsafe { bindings::utrace_syscall_nr(self.as_ptr()) }
+        unsafe { (*self.as_ptr()).orig_ax as c_int as c_long }
     }
 
     pub(crate) fn set_nr(&mut self, nr: c_long) {
@@ -75,9 +77,10 @@ impl<'a> Regs<'a> {
         unsafe { bindings::utrace_syscall_set_args(self.as_ptr(), args.as_ptr()) }
     }
 
+    #[inline(always)]
     pub(crate) fn result(&self) -> c_long {
         // SAFETY: See `nr`.
-        unsafe { bindings::utrace_syscall_result(self.as_ptr()) }
+        unsafe { (*self.as_ptr()).ax as c_long }
     }
 
     pub(crate) fn set_result(&mut self, result: c_long) {

@@ -1,104 +1,110 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The table of threads that have engines: the kernel's resizable hash, keyed by the task pointer,
- * looked up without a lock.
+ * The table of threads that have engines: a hash of lists keyed by the task pointer, looked up
+ * without a lock. Its size is fixed, so that a look-up is as short as can be: 64 KiB, in which ten
+ * thousand threads still have about one neighbour each.
  */
 #include <linux/hash.h>
-#include <linux/rhashtable.h>
+#include <linux/mm.h>
+#include <linux/rculist.h>
 #include <linux/sched/signal.h>
 
 #include "helpers.h"
 
-static __always_inline u32 hash_task(const void *key, u32 length, u32 seed)
+#define BITS	13
+
+static struct hlist_head *buckets __read_mostly;
+
+/* Of those who change a bucket. */
+static spinlock_t locks[64];
+
+static __always_inline u32 hash_task(struct task_struct *task)
 {
-	return hash_ptr(*(struct task_struct * const *)key, 32) ^ seed;
+	return hash_ptr(task, BITS);
 }
 
-static __always_inline int compare_task(struct rhashtable_compare_arg *arg, const void *object)
+static spinlock_t *lock_of(struct task_struct *task)
 {
-	const struct utrace_entry *entry = object;
-
-	return entry->task != *(struct task_struct * const *)arg->key;
+	return &locks[hash_task(task) % ARRAY_SIZE(locks)];
 }
 
-static const struct rhashtable_params params = {
-	.key_len = sizeof(struct task_struct *),
-	.key_offset = offsetof(struct utrace_entry, task),
-	.head_offset = offsetof(struct utrace_entry, node),
-	.hashfn = hash_task,
-	.obj_cmpfn = compare_task,
-	.automatic_shrinking = true,
-};
-
-int utrace_table_init(struct rhashtable *table)
+int utrace_table_init(void)
 {
-	return rhashtable_init(table, &params);
+	for (int i = 0; i < ARRAY_SIZE(locks); i++)
+		spin_lock_init(&locks[i]);
+	buckets = kvcalloc(1 << BITS, sizeof(*buckets), GFP_KERNEL);
+	return buckets ? 0 : -ENOMEM;
 }
 
-void utrace_table_destroy(struct rhashtable *table)
+/* When it is empty, and nobody looks anything up. */
+void utrace_table_destroy(void)
 {
-	rhashtable_destroy(table);
+	kvfree(buckets);
 }
 
-/* -EEXIST when the thread has an entry. */
-int utrace_table_insert(struct rhashtable *table, struct utrace_entry *entry)
-{
-	return rhashtable_lookup_insert_fast(table, &entry->node, params);
-}
-
-void utrace_table_remove(struct rhashtable *table, struct utrace_entry *entry)
-{
-	rhashtable_remove_fast(table, &entry->node, params);
-}
-
-/*
- * A section with preemption off is as good for call_rcu() as a read section, and much cheaper; only
- * lockdep does not know.
- */
-static __always_inline void begin_lookup(void)
-{
-	if (IS_ENABLED(CONFIG_PROVE_RCU))
-		rcu_read_lock();
-	else
-		preempt_disable();
-}
-
-static __always_inline void end_lookup(void)
-{
-	if (IS_ENABLED(CONFIG_PROVE_RCU))
-		rcu_read_unlock();
-	else
-		preempt_enable();
-}
-
-static __always_inline struct utrace_entry *get(struct rhashtable *table, struct task_struct *task,
-						u32 filter)
+static __always_inline struct utrace_entry *find(struct task_struct *task)
 {
 	struct utrace_entry *entry;
 
-	/* What everybody pays while nobody is traced. */
-	if (!atomic_read(&table->nelems))
-		return NULL;
-	begin_lookup();
-	entry = rhashtable_lookup(table, &task, params);
-	if (entry && !(READ_ONCE(entry->filter) & filter))
-		entry = NULL;
-	if (entry)
-		atomic_inc((atomic_t *)&entry->users);
-	end_lookup();
+	hlist_for_each_entry_rcu(entry, &buckets[hash_task(task)], node,
+				 lockdep_is_held(lock_of(task))) {
+		if (likely(entry->task == task))
+			return entry;
+	}
+	return NULL;
+}
+
+/* -EEXIST when the thread has an entry. */
+int utrace_table_insert(struct utrace_entry *entry)
+{
+	spinlock_t *lock = lock_of(entry->task);
+	int err = 0;
+
+	spin_lock(lock);
+	if (find(entry->task))
+		err = -EEXIST;
+	else
+		hlist_add_head_rcu(&entry->node, &buckets[hash_task(entry->task)]);
+	spin_unlock(lock);
+	return err;
+}
+
+void utrace_table_remove(struct utrace_entry *entry)
+{
+	spinlock_t *lock = lock_of(entry->task);
+
+	spin_lock(lock);
+	hlist_del_rcu(&entry->node);
+	spin_unlock(lock);
+}
+
+static __always_inline struct utrace_entry *get(struct task_struct *task, u32 filter)
+{
+	struct utrace_entry *entry;
+
+	/* call_rcu() waits for these sections, too, and they need no call into the kernel. */
+	rcu_read_lock_sched();
+	entry = find(task);
+	if (entry) {
+		if (READ_ONCE(entry->filter) & filter)
+			atomic_inc((atomic_t *)&entry->users);
+		else
+			entry = NULL;
+	}
+	rcu_read_unlock_sched();
 	return entry;
 }
 
 /* The entry of @task, counted as used. */
-struct utrace_entry *utrace_table_get(struct rhashtable *table, struct task_struct *task)
+struct utrace_entry *utrace_table_get(struct task_struct *task)
 {
-	return get(table, task, ~0);
+	return get(task, ~0);
 }
 
 /* The same for the current thread, unless that is being killed, or none of @filter is wanted. */
-struct utrace_entry *utrace_table_get_current(struct rhashtable *table, u32 filter)
+struct utrace_entry *utrace_table_get_current(u32 filter)
 {
 	if (unlikely(fatal_signal_pending(current)))
 		return NULL;
-	return get(table, current, filter);
+	return get(current, filter);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A resizable hash of reference counted objects, keyed by thread, looked up without a lock.
+//! A hash of reference counted objects, keyed by thread, looked up without a lock. There is one.
 
 use super::{
     atomic::AtomicU32,
@@ -99,6 +99,10 @@ impl Entry {
 /// `OFFSET` must be the offset of the `Entry` field.
 pub(crate) unsafe trait HasEntry: Sized + Send + Sync {
     const OFFSET: usize;
+
+    /// The object is out of the table, and nobody who found it there uses it any more. In a context
+    /// that must not sleep.
+    fn unused(&self);
 }
 
 fn entry<T: HasEntry>(object: &T) -> &Entry {
@@ -113,42 +117,35 @@ unsafe impl<T: HasEntry> HasAfterReaders for T {
 
     fn after_readers(this: Arc<Self>) {
         let users = entry(&*this).users().fetch_add(REMOVED);
-        if users != 0 {
+        match users {
+            0 => this.unused(),
             // The last user drops the table's reference.
-            let _ = Arc::into_raw(this);
+            _ => _ = Arc::into_raw(this),
         }
     }
 }
 
 /// The table. Owns one reference to each object in it.
-#[pin_data(PinnedDrop)]
-pub(crate) struct Table<T: HasEntry> {
-    #[pin]
-    table: Opaque<bindings::rhashtable>,
-    _objects: PhantomData<Arc<T>>,
-}
-
-// SAFETY: The hash has its own locks; the objects are `Send` and `Sync`.
-unsafe impl<T: HasEntry> Send for Table<T> {}
-// SAFETY: As above.
-unsafe impl<T: HasEntry> Sync for Table<T> {}
+///
+/// # Invariants
+///
+/// The C side is initialised, and all its entries are those of `T`s.
+pub(crate) struct Table<T: HasEntry>(PhantomData<Arc<T>>);
 
 impl<T: HasEntry> Table<T> {
-    pub(crate) fn new() -> impl PinInit<Self, Error> {
-        try_pin_init!(Self {
-            table <- Opaque::try_ffi_init(|slot| {
-                // SAFETY: `slot` is valid for writes, and pinned.
-                to_result(unsafe { bindings::utrace_table_init(slot) })
-            }),
-            _objects: PhantomData,
-        })
+    /// Called once, as long as what it returned has not been dropped.
+    pub(crate) fn new() -> Result<Self> {
+        // SAFETY: There is no other table.
+        to_result(unsafe { bindings::utrace_table_init() })?;
+        // INVARIANT: It is initialised, and only `insert` adds to it.
+        Ok(Table(PhantomData))
     }
 
     /// Adds `object`. `EEXIST` when its thread has one.
     pub(crate) fn insert(&self, object: Arc<T>) -> Result {
         let node = entry(&*object).entry.get();
         // SAFETY: The table is initialised, the entry is in no table yet.
-        to_result(unsafe { bindings::utrace_table_insert(self.table.get(), node) })?;
+        to_result(unsafe { bindings::utrace_table_insert(node) })?;
         // The table's reference.
         let _ = Arc::into_raw(object);
         Ok(())
@@ -159,7 +156,7 @@ impl<T: HasEntry> Table<T> {
     /// The caller calls this once for each object inserted.
     pub(crate) fn remove(&self, object: &Arc<T>) {
         // SAFETY: The entry is in the table.
-        unsafe { bindings::utrace_table_remove(self.table.get(), entry(&**object).entry.get()) };
+        unsafe { bindings::utrace_table_remove(entry(&**object).entry.get()) };
         // SAFETY: The reference that `insert` leaked.
         after_readers(unsafe { Arc::from_raw(Arc::as_ptr(object)) });
     }
@@ -168,7 +165,7 @@ impl<T: HasEntry> Table<T> {
     #[inline]
     pub(crate) fn lookup(&self, task: &Task) -> Option<User<T>> {
         // SAFETY: The table is initialised.
-        self.user(unsafe { bindings::utrace_table_get(self.table.get(), task.as_ptr()) })
+        self.user(unsafe { bindings::utrace_table_get(task.as_ptr()) })
     }
 
     /// The object of the current thread, if that is not being killed and the object's filter has
@@ -176,7 +173,7 @@ impl<T: HasEntry> Table<T> {
     #[inline]
     pub(crate) fn lookup_current(&self, filter: u32) -> Option<User<T>> {
         // SAFETY: The table is initialised.
-        self.user(unsafe { bindings::utrace_table_get_current(self.table.get(), filter) })
+        self.user(unsafe { bindings::utrace_table_get_current(filter) })
     }
 
     #[inline]
@@ -190,11 +187,10 @@ impl<T: HasEntry> Table<T> {
     }
 }
 
-#[pinned_drop]
-impl<T: HasEntry> PinnedDrop for Table<T> {
-    fn drop(self: Pin<&mut Self>) {
+impl<T: HasEntry> Drop for Table<T> {
+    fn drop(&mut self) {
         // SAFETY: The table is initialised, and empty: every object is removed before the hooks go.
-        unsafe { bindings::utrace_table_destroy(self.table.get()) };
+        unsafe { bindings::utrace_table_destroy() };
     }
 }
 
@@ -236,5 +232,5 @@ impl<T: HasEntry> Drop for User<T> {
 #[cold]
 fn drop_removed<T: HasEntry>(object: NonNull<T>) {
     // SAFETY: By the invariant of `Entry`, it is the caller's to drop.
-    drop(unsafe { Arc::from_raw(object.as_ptr().cast_const()) });
+    unsafe { Arc::from_raw(object.as_ptr().cast_const()) }.unused();
 }

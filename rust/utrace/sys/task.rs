@@ -125,6 +125,14 @@ pub(crate) fn fatal_signal_pending() -> bool {
     unsafe { bindings::utrace_fatal_signal_pending() }
 }
 
+/// Whether a signal is pending for `task`, which is the current thread: if not, no fatal one is.
+#[inline(always)]
+pub(crate) fn is_signalled(task: &Task) -> bool {
+    // SAFETY: `task` is valid; a volatile read, as others change the word.
+    let flags = unsafe { (&raw const (*task.as_ptr()).thread_info.flags).read_volatile() };
+    flags & bindings::UTRACE_SIGPENDING as c_ulong != 0
+}
+
 /// Sets the state in which a parked thread sleeps.
 pub(crate) fn set_parked_state() {
     // SAFETY: No requirements.

@@ -37,6 +37,24 @@ SYM_FUNC_START(utrace_tramp_\name)
 SYM_FUNC_END(utrace_tramp_\name)
 .endm
 
+/* The same for the functions that every system call of a traced thread passes: a struct SyscallArgs. */
+.macro HOOK_SYSCALL name
+SYM_FUNC_START(utrace_tramp_\name)
+	ENDBR
+	pushq	%rbp
+	movq	%rsp, %rbp
+	CALL_DEPTH_ACCOUNT
+	pushq	%rsi
+	pushq	%rdi
+	movq	%rsp, %rdi
+	call	utrace_hook_\name
+	popq	%rdi
+	popq	%rsi
+	popq	%rbp
+	RET
+SYM_FUNC_END(utrace_tramp_\name)
+.endm
+
 /*
  * get_signal() is wrapped for a thread whose engines want its signals: its body is called by the
  * handler, and returns to it. So the place where the body goes on is taken off the stack; below it
@@ -65,8 +83,8 @@ SYM_FUNC_START(utrace_tramp_signal)
 	RET
 SYM_FUNC_END(utrace_tramp_signal)
 
-HOOK syscall_enter
-HOOK syscall_exit
+HOOK_SYSCALL syscall_enter
+HOOK_SYSCALL syscall_exit
 HOOK clone
 HOOK exec
 HOOK exit

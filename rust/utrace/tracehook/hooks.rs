@@ -41,6 +41,14 @@ pub(crate) struct HookArgs {
     r9: c_ulong,
 }
 
+/// The same of the two functions that every system call of a traced thread passes, which have no
+/// more than two arguments.
+#[repr(C)]
+pub(crate) struct SyscallArgs {
+    di: c_ulong,
+    si: c_ulong,
+}
+
 /// What happens in the kernel. Every method but `killed` may sleep.
 pub(crate) trait Events: 'static {
     /// The current thread makes a system call; ptrace, seccomp and user dispatch are done with it.
@@ -196,14 +204,24 @@ fn install(point: &Point, index: usize) -> Result<DirectHook> {
     })
 }
 
-/// The registers argument of a hooked function.
-///
-/// # Safety
-///
-/// `args` must be those of a function whose first argument is the current thread's registers.
-pub(crate) unsafe fn regs<'a>(args: &'a mut HookArgs) -> Regs<'a> {
-    // SAFETY: By the contract; never null.
-    unsafe { Regs::from_raw(NonNull::new_unchecked(args.di as *mut bindings::pt_regs)) }
+impl SyscallArgs {
+    /// The registers argument.
+    ///
+    /// # Safety
+    ///
+    /// The first argument must be the current thread's registers.
+    #[inline(always)]
+    pub(crate) unsafe fn regs<'a>(&self) -> Regs<'a> {
+        // SAFETY: By the contract; never null.
+        unsafe { Regs::from_raw(NonNull::new_unchecked(self.di as *mut bindings::pt_regs)) }
+    }
+
+    /// Changes the second argument: what probes after us are told as the number of a call (7.2), or
+    /// its result.
+    #[inline(always)]
+    pub(crate) fn set_second(&mut self, value: c_long) {
+        self.si = value as c_ulong;
+    }
 }
 
 /// A wrapped call of `get_signal`.
@@ -232,11 +250,6 @@ impl HookArgs {
         self.si as u64
     }
 
-    /// Changes it: what probes after us are told as the number of a call (7.2), or its result.
-    pub(crate) fn set_second(&mut self, value: c_long) {
-        self.si = value as c_ulong;
-    }
-
     /// The first argument, as an exit code.
     pub(crate) fn code(&self) -> c_long {
         self.di as c_long
@@ -258,10 +271,10 @@ macro_rules! tracehook_entries {
                 tracehook::{
                     hooks::{
                         get_signal,
-                        regs,
                         thread,
                         Events,
-                        HookArgs, //
+                        HookArgs,
+                        SyscallArgs, //
                     },
                     syscall_bit, //
                 },
@@ -271,9 +284,9 @@ macro_rules! tracehook_entries {
             ///
             /// Called by the trampoline of this name only.
             #[no_mangle]
-            unsafe extern "C" fn utrace_hook_syscall_enter(args: &mut HookArgs) {
+            unsafe extern "C" fn utrace_hook_syscall_enter(args: &mut SyscallArgs) {
                 // SAFETY: `trace_syscall_enter` takes the registers.
-                let mut regs = unsafe { regs(args) };
+                let mut regs = unsafe { args.regs() };
                 <$events>::syscall_enter(&mut regs);
                 let nr = regs.nr();
                 args.set_second(nr);
@@ -283,9 +296,9 @@ macro_rules! tracehook_entries {
             ///
             /// Called by the trampoline of this name only.
             #[no_mangle]
-            unsafe extern "C" fn utrace_hook_syscall_exit(args: &mut HookArgs) {
+            unsafe extern "C" fn utrace_hook_syscall_exit(args: &mut SyscallArgs) {
                 // SAFETY: `trace_syscall_exit` takes the registers.
-                let mut regs = unsafe { regs(args) };
+                let mut regs = unsafe { args.regs() };
                 <$events>::syscall_exit(&mut regs);
                 let result = regs.result();
                 args.set_second(result);

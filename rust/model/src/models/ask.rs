@@ -81,10 +81,10 @@ impl Scene {
 fn during_reported_stop() {
     explore(Depth::Preemptions(4), || {
         let scene = Scene::new();
-        let ticket = scene.a.stop.prepare();
+        let ticket = scene.a.word.prepare();
         let a = spawn(&scene, move |scene| {
             scene.a_let_go.set();
-            hold::release(&scene.utrace.thread, &scene.a.stop, Some(ticket))
+            hold::release(&scene.utrace.thread, &scene.a.word, Some(ticket))
         });
         let b = spawn(&scene, |scene| {
             let thread = &scene.utrace.thread;
@@ -166,11 +166,11 @@ fn two_from_outside() {
 fn resume_and_detach() {
     explore(Depth::Preemptions(4), || {
         let scene = Scene::new();
-        let ticket = scene.a.stop.prepare();
+        let ticket = scene.a.word.prepare();
         hold::ask(&scene.utrace.thread, &scene.b.ask).unwrap();
         let a = spawn(&scene, move |scene| {
             scene.a_let_go.set();
-            hold::release(&scene.utrace.thread, &scene.a.stop, Some(ticket)).unwrap()
+            hold::release(&scene.utrace.thread, &scene.a.word, Some(ticket)).unwrap()
         });
         let b = spawn(&scene, |scene| {
             scene.b_let_go.set();

@@ -3,10 +3,12 @@
 //! The death of a thread, its reap, and attachments to it while it dies.
 
 use super::{
-    super::core::life::{
-        Detach,
-        EngineLife,
-        ThreadLife, //
+    super::core::{
+        life::{
+            Detach,
+            ThreadLife, //
+        },
+        stop::EngineWord, //
     },
     spawn,
     Memory, //
@@ -153,7 +155,7 @@ struct List {
 }
 
 struct Engine {
-    life: EngineLife,
+    word: EngineWord,
     reaps: AtomicU32,
 }
 
@@ -180,7 +182,7 @@ impl Dying {
             }),
         };
         let engine = |_| Engine {
-            life: EngineLife::new(),
+            word: EngineWord::new(),
             reaps: AtomicU32::new(0),
         };
         Arc::new(Dying {
@@ -227,10 +229,10 @@ impl Dying {
         utrace.reports.reap();
         let engines = utrace.list.lock().unwrap().engines.clone();
         for engine in engines {
-            let life = &self.engines[engine].life;
-            if life.enter(0) {
+            let word = &self.engines[engine].word;
+            if word.enter(0) {
                 self.engines[engine].reaps.fetch_add(1, Relaxed);
-                if life.leave().clean_up {
+                if word.leave().clean_up {
                     self.clean_up(utrace, engine);
                 }
             }
@@ -239,7 +241,7 @@ impl Dying {
     }
 
     fn detach(&self, utrace: &Utrace, engine: usize) {
-        if self.engines[engine].life.detach() == Detach::CleanUp {
+        if self.engines[engine].word.detach() == Detach::CleanUp {
             self.clean_up(utrace, engine);
         }
     }
@@ -252,7 +254,7 @@ impl Dying {
             self.table.store(0, Release);
         }
         drop(list);
-        self.engines[engine].life.cleaned();
+        self.engines[engine].word.cleaned();
     }
 
     /// `attach::attach`. Tells whether it succeeded.
@@ -335,7 +337,7 @@ fn attach(attachers: usize, depth: Depth) {
             let reaps = engine.reaps.load(Relaxed);
             assert!(!attached || reaps == 1, "attached, and never reaped");
             assert!(reaps <= 1, "reaped twice");
-            assert!(!attached || engine.life.is_detached());
+            assert!(!attached || engine.word.is_detached());
         }
         assert!(scene.lookup().is_none(), "a structure stays in the table");
     });

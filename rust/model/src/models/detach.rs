@@ -63,11 +63,11 @@ impl Scene {
     /// The attachment is over: no callback, nothing to resume, nobody to wait for.
     fn assert_detached(&self) {
         assert_eq!(self.engine.calls(), None);
-        assert_eq!(self.engine.life.detach(), Detach::Already);
-        assert!(!self.engine.life.is_in_callback());
-        assert!(!self.engine.life.must_wait());
-        assert!(!self.engine.life.enter(0));
-        let found = hold::release(&self.utrace.thread, &self.engine.stop, None);
+        assert_eq!(self.engine.word.detach(), Detach::Already);
+        assert!(!self.engine.word.is_in_callback());
+        assert!(!self.engine.word.must_wait());
+        assert!(!self.engine.word.enter(0));
+        let found = hold::release(&self.utrace.thread, &self.engine.word, None);
         assert_eq!(found, Err(ReleaseError::Gone));
         assert!(!self.utrace.thread.is_asked());
     }
@@ -116,7 +116,7 @@ fn by_three() {
 fn barrier() {
     explore(Depth::All, || {
         let scene = Scene::new();
-        assert!(scene.engine.life.enter(0));
+        assert!(scene.engine.word.enter(0));
         let waiters = [0, 1].map(|_| {
             spawn(&scene, |scene| {
                 scene.utrace.wait(&scene.engine);
@@ -139,7 +139,7 @@ fn barrier_against_detach() {
         let scene = Scene::new();
         let detacher = spawn(&scene, |scene| scene.utrace.detach(&scene.engine));
         let waiter = spawn(&scene, |scene| {
-            let detached = scene.engine.life.is_detached();
+            let detached = scene.engine.word.is_detached();
             scene.utrace.wait(&scene.engine);
             if detached {
                 scene.assert_detached();

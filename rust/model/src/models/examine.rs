@@ -9,7 +9,7 @@ use super::{
                 self,
                 Ask, //
             },
-            stop::StopWord, //
+            stop::EngineWord, //
         },
         thread::Thread, //
     },
@@ -52,7 +52,7 @@ enum Goes {
 
 struct Scene {
     thread: Thread,
-    stop: StopWord,
+    stop: EngineWord,
     ask: Ask,
     /// The registers: the thread's own when it runs, the examiner's while it examines.
     regs: Memory,
@@ -62,7 +62,7 @@ impl Scene {
     fn new() -> Arc<Self> {
         Arc::new(Scene {
             thread: Thread::new(),
-            stop: StopWord::new(),
+            stop: EngineWord::new(),
             ask: Ask::new(),
             regs: Memory::new(),
         })

@@ -11,9 +11,9 @@ use super::{
                 Parked, //
             },
             stop::{
+                EngineWord, //
                 Found,
                 ReleaseError,
-                StopWord, //
             }, //
         },
         thread::Thread, //
@@ -59,7 +59,7 @@ enum Resumer {
 
 struct Scene {
     thread: Thread,
-    stop: StopWord,
+    stop: EngineWord,
     ask: Ask,
 }
 
@@ -67,7 +67,7 @@ impl Scene {
     fn new() -> Arc<Self> {
         Arc::new(Scene {
             thread: Thread::new(),
-            stop: StopWord::new(),
+            stop: EngineWord::new(),
             ask: Ask::new(),
         })
     }

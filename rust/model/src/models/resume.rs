@@ -10,10 +10,10 @@ use super::{
                 Parked, //
             },
             stop::{
+                EngineWord, //
                 Found,
                 Number,
                 ReleaseError,
-                StopWord, //
             }, //
         },
         thread::Thread, //
@@ -64,7 +64,7 @@ type Released = Result<Found, ReleaseError>;
 
 struct Scene {
     thread: Thread,
-    stop: StopWord,
+    stop: EngineWord,
     answer: Memory,
     answered: Flag,
 }
@@ -73,7 +73,7 @@ impl Scene {
     fn new() -> Arc<Self> {
         Arc::new(Scene {
             thread: Thread::new(),
-            stop: StopWord::new(),
+            stop: EngineWord::new(),
             answer: Memory::new(),
             answered: Flag::new(),
         })

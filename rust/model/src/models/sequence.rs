@@ -15,10 +15,10 @@ use super::super::core::{
     },
     stop::{
         Check,
+        EngineWord, //
         Found,
         Number,
         ReleaseError,
-        StopWord, //
     }, //
 };
 use crate::explore::{
@@ -101,7 +101,7 @@ fn expected(phase: Phase, number: &mut u64, op: Op) -> (Phase, Reply) {
     }
 }
 
-fn apply(word: &StopWord, number: u64, op: Op) -> Reply {
+fn apply(word: &EngineWord, number: u64, op: Op) -> Reply {
     match op {
         Op::Prepare => Reply::Number(word.prepare().raw()),
         Op::Park => Reply::Check(word.park()),
@@ -135,7 +135,7 @@ fn stop_word() {
             })
             .collect();
         explore(Depth::All, move || {
-            let word = StopWord::new();
+            let word = EngineWord::new();
             let mut number = 0;
             let mut phase = Phase::Running;
             for op in &ops {
