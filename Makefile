@@ -5,10 +5,12 @@
 # KDIR=DIR   a kernel tree prepared for Rust modules, used with the machine's own tools instead of the build root
 # M=DIR      with "module": where its Kbuild is
 # T=PATTERN  with "test": tests whose names match
+# DIR=DIR    with "tools": install them there (DIR/bin, DIR/share/man)
 # PRIVATE=1  with "doc": private items too
 # V=1        show commands
 
 K ?=
+DIR ?=
 KDIR ?=
 T ?=
 PRIVATE ?=
@@ -49,6 +51,10 @@ modules-test: ## build the modules with the tests' delay points and fault switch
 .PHONY: module
 module: ## build the module of yours in M=DIR, which uses utrace
 	$(Q)scripts/module --kernel "$(K)" "$(M)"
+
+.PHONY: tools
+tools: ## build what runs in user space: the program kmview and its manual pages
+	$(Q)scripts/tools $(DIR)
 
 .PHONY: selftests
 selftests: ## build and install (in the cache) the kselftests

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! System calls as text.
+
+use super::{
+    calls::{
+        Arg,
+        Call, //
+    },
+    names, //
+};
+use kmview::{
+    Abi,
+    Data, //
+};
+use std::fmt::Write;
+
+/// A string in C's notation.
+pub fn quoted(bytes: &[u8]) -> String {
+    let mut shown = String::with_capacity(bytes.len() + 2);
+    shown.push('"');
+    for (n, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'"' => shown.push_str("\\\""),
+            b'\\' => shown.push_str("\\\\"),
+            b'\n' => shown.push_str("\\n"),
+            b'\t' => shown.push_str("\\t"),
+            b'\r' => shown.push_str("\\r"),
+            0x20..=0x7e => shown.push(char::from(*byte)),
+            _ => {
+                // A digit behind it would be taken for its own.
+                let long = bytes.get(n + 1).is_some_and(u8::is_ascii_digit);
+                let _ = if long {
+                    write!(shown, "\\{byte:03o}")
+                } else {
+                    write!(shown, "\\{byte:o}")
+                };
+            }
+        }
+    }
+    shown.push('"');
+    shown
+}
+
+/// How a program sees numbers, and how much of strings is shown.
+#[derive(Clone, Copy)]
+pub struct Style {
+    /// Whether it is a 32-bit program.
+    pub abi: Abi,
+    /// How many bytes of a string that is no path.
+    pub max: usize,
+}
+
+impl Style {
+    fn string(&self, data: &Data, max: usize) -> String {
+        let bytes = match data.bytes.split_last() {
+            Some((0, rest)) => rest,
+            _ => &data.bytes[..],
+        };
+        let more = data.cut || bytes.len() > max;
+        let bytes = &bytes[..bytes.len().min(max)];
+        format!("{}{}", quoted(bytes), if more { "..." } else { "" })
+    }
+
+    fn buffer(&self, data: &Data) -> String {
+        let more = data.cut || data.bytes.len() > self.max;
+        let bytes = &data.bytes[..data.bytes.len().min(self.max)];
+        format!("{}{}", quoted(bytes), if more { "..." } else { "" })
+    }
+
+    fn strings(&self, data: &Data) -> String {
+        let mut all: Vec<String> = data
+            .bytes
+            .split_inclusive(|byte| *byte == 0)
+            .map(|string| quoted(string.strip_suffix(&[0]).unwrap_or(string)))
+            .collect();
+        if data.cut || data.fault {
+            all.push("...".to_owned());
+        }
+        format!("[{}]", all.join(", "))
+    }
+
+    fn wide(&self, value: u64) -> i64 {
+        match self.abi {
+            Abi::Native => value as i64,
+            Abi::Compat => i64::from(value as u32 as i32),
+        }
+    }
+
+    fn pointer(value: u64) -> String {
+        match value {
+            0 => "NULL".to_owned(),
+            _ => format!("{value:#x}"),
+        }
+    }
+
+    /// One argument, or a result.
+    pub fn argument(&self, arg: &Arg, value: u64, data: Option<&Data>) -> String {
+        let data = data.filter(|data| !data.fault || !data.bytes.is_empty());
+        match (arg, data) {
+            (Arg::Path, Some(data)) => self.string(data, usize::MAX),
+            (Arg::Str, Some(data)) => self.string(data, self.max),
+            (Arg::Strings, Some(data)) => self.strings(data),
+            (Arg::In(_) | Arg::Out(_), Some(data)) => self.buffer(data),
+            (Arg::Signals, Some(data)) => signals(&data.bytes),
+            (Arg::Reads(what) | Arg::Fills(what), Some(data)) => what
+                .show(&data.bytes)
+                .unwrap_or_else(|| Self::pointer(value)),
+            (Arg::Int | Arg::Fd, _) => (value as i32).to_string(),
+            (Arg::DirFd, _) if value as i32 == libc::AT_FDCWD => "AT_FDCWD".to_owned(),
+            (Arg::DirFd | Arg::Id, _) => (value as i32).to_string(),
+            (Arg::Uint, _) => (value as u32).to_string(),
+            (Arg::Long, _) => self.wide(value).to_string(),
+            (Arg::Ulong, _) => value.to_string(),
+            (Arg::Hex, _) => format!("{value:#x}"),
+            (Arg::Oct, _) if value == 0 => "0".to_owned(),
+            (Arg::Oct, _) => format!("0{:o}", value as u32),
+            (Arg::Sig, _) => names::signal(value as i32).into_owned(),
+            (Arg::Names(names), _) => names.show(value),
+            _ => Self::pointer(value),
+        }
+    }
+
+    /// The arguments that are known, from the `first` one up to one that is only `filled` by the call,
+    /// unless that has been made. Gives how far it came.
+    pub fn arguments(
+        &self,
+        call: Option<&Call>,
+        args: &[u64; 6],
+        data: &[Data],
+        first: usize,
+        made: bool,
+    ) -> (String, usize) {
+        let mut shown = String::new();
+        let count = call.map_or(args.len(), |call| call.args.len());
+        let mut n = first;
+        while n < count {
+            let arg = call.map_or(Arg::Hex, |call| call.args[n]);
+            if arg.is_filled() && !made {
+                break;
+            }
+            // The mode is there only if a file may be made.
+            if call.is_some_and(|call| n > 0 && is_absent(call, n, args)) {
+                n += 1;
+                continue;
+            }
+            if n > 0 {
+                shown.push_str(", ");
+            }
+            let copied = data.iter().find(|data| usize::from(data.arg) == n);
+            shown.push_str(&self.argument(&arg, args[n], copied));
+            n += 1;
+        }
+        (shown, n)
+    }
+
+    /// The result, from the space behind the closing parenthesis on.
+    pub fn result(&self, call: Option<&Call>, result: i64, is_error: bool) -> String {
+        if is_error {
+            let (name, text) = names::errno(-result as i32);
+            return match result {
+                -4095..=-512 => format!("? {name} ({text})"),
+                _ => format!("-1 {name} ({text})"),
+            };
+        }
+        match call.map(|call| call.result) {
+            Some(Arg::Hex) => format!("{:#x}", result as u64),
+            Some(Arg::Oct) => format!("0{result:o}"),
+            _ => self.wide(result as u64).to_string(),
+        }
+    }
+}
+
+fn is_absent(call: &Call, n: usize, args: &[u64; 6]) -> bool {
+    let creating = (libc::O_CREAT | (libc::O_TMPFILE & !libc::O_DIRECTORY)) as u64;
+    matches!(call.name, "open" | "openat")
+        && matches!(call.args[n], Arg::Oct)
+        && args[n - 1] & creating == 0
+}
+
+/// A set of signals.
+fn signals(bytes: &[u8]) -> String {
+    let Some(Ok(set)) = bytes
+        .get(..8)
+        .map(|bytes| bytes.try_into().map(u64::from_ne_bytes))
+    else {
+        return "[?]".to_owned();
+    };
+    let some = |set: u64| -> String {
+        let names: Vec<String> = (1..=64)
+            .filter(|n| (set >> (n - 1)) & 1 == 1)
+            .map(|n| names::signal(n).trim_start_matches("SIG").to_owned())
+            .collect();
+        names.join(" ")
+    };
+    if set.count_ones() > 32 {
+        return format!("~[{}]", some(!set));
+    }
+    format!("[{}]", some(set))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calls;
+
+    const STYLE: Style = Style {
+        abi: Abi::Native,
+        max: 4,
+    };
+
+    fn data(arg: u8, bytes: &[u8]) -> Data {
+        Data {
+            arg,
+            bytes: bytes.to_vec(),
+            fault: false,
+            cut: false,
+        }
+    }
+
+    #[test]
+    fn quotes_as_c_does() {
+        assert_eq!(quoted(b"a\"b\\\n\0\x001"), r#""a\"b\\\n\0\0001""#);
+    }
+
+    #[test]
+    fn shows_a_call() {
+        let call = calls::find("openat");
+        let args = [-100i64 as u64, 0x1000, libc::O_RDONLY as u64, 0o644, 0, 0];
+        let copied = [data(1, b"/etc/passwd\0")];
+        let (shown, end) = STYLE.arguments(call, &args, &copied, 0, false);
+        assert_eq!(shown, "AT_FDCWD, \"/etc/passwd\", O_RDONLY");
+        assert_eq!(end, 4);
+        assert_eq!(
+            STYLE.result(call, -2, true),
+            "-1 ENOENT (No such file or directory)"
+        );
+    }
+
+    #[test]
+    fn what_a_call_fills_comes_when_it_was_made() {
+        let call = calls::find("read");
+        let args = [3, 0x1000, 100, 0, 0, 0];
+        let (shown, next) = STYLE.arguments(call, &args, &[], 0, false);
+        assert_eq!((shown.as_str(), next), ("3", 1));
+        let (shown, _) = STYLE.arguments(call, &args, &[data(1, b"hello")], next, true);
+        assert_eq!(shown, ", \"hell\"..., 100");
+    }
+
+    #[test]
+    fn what_is_not_known_is_shown_in_numbers() {
+        let (shown, _) = STYLE.arguments(None, &[1, 2, 3, 4, 5, 6], &[], 0, false);
+        assert_eq!(shown, "0x1, 0x2, 0x3, 0x4, 0x5, 0x6");
+        let fault = Data {
+            fault: true,
+            ..data(0, b"")
+        };
+        let (shown, _) = STYLE.arguments(
+            calls::find("chdir"),
+            &[0x77, 0, 0, 0, 0, 0],
+            &[fault],
+            0,
+            false,
+        );
+        assert_eq!(shown, "0x77");
+    }
+}

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `kmview trace`.
+
+mod json;
+mod recorded;
+mod summary;
+mod text;
+mod waited;
+
+use super::{
+    calls,
+    cli,
+    names::{
+        self,
+        BothSets, //
+    },
+    program,
+    signals::Signals, //
+};
+use anyhow::{
+    Context,
+    Result, //
+};
+use kmview::{
+    Abi,
+    Arch,
+    Attach,
+    CopyArg,
+    Features,
+    Follow,
+    Kind,
+    Options,
+    Record,
+    Session, //
+};
+use nix::poll::{
+    poll,
+    PollFd,
+    PollFlags,
+    PollTimeout, //
+};
+use std::{
+    fs::File,
+    io::{
+        self,
+        BufWriter,
+        Write, //
+    },
+    os::fd::AsFd, //
+};
+
+/// What becomes of what was seen.
+trait Sink {
+    /// Something was seen.
+    fn record(&mut self, record: Record) -> io::Result<()>;
+    /// There is nothing more for now.
+    fn idle(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+    /// So many have been lost here.
+    fn lost(&mut self, count: u64) -> io::Result<()>;
+    /// That was all.
+    fn end(&mut self) -> io::Result<()>;
+}
+
+/// Where records come from.
+trait Source {
+    /// Gives what there is to the sink. False when there will be no more; else it waits if `wait`.
+    fn pass_on(&mut self, session: &Session, sink: &mut dyn Sink) -> Result<Passed>;
+}
+
+/// What [`Source::pass_on`] found.
+enum Passed {
+    /// Something.
+    Some,
+    /// Nothing for now.
+    None,
+    /// All threads have gone.
+    End,
+}
+
+fn abi_of(arch: Arch) -> Abi {
+    match arch {
+        Arch::I386 => Abi::Compat,
+        _ => Abi::Native,
+    }
+}
+
+/// Runs the command. Gives the status to end with.
+pub fn run(options: &cli::Trace) -> Result<i32> {
+    let session = Session::open()?;
+    session.set_options(&Options {
+        follow: if options.follow {
+            Follow::all()
+        } else {
+            Follow::empty()
+        },
+        ..Options::default()
+    })?;
+    let selected = selected(&options.expressions);
+    let output: Box<dyn Write> = match &options.output {
+        Some(file) => Box::new(
+            File::create(file).with_context(|| format!("cannot write {}", file.display()))?,
+        ),
+        None => Box::new(io::stderr()),
+    };
+    let output = BufWriter::with_capacity(1 << 16, output);
+    let mut sink: Box<dyn Sink> = if options.count {
+        Box::new(summary::Summary::new(output))
+    } else if options.json {
+        Box::new(json::Json::new(output, options))
+    } else {
+        Box::new(text::Text::new(output, options))
+    };
+    let recording = session.info().features.contains(Features::OBSERVE) && !options.wait;
+    let mut source: Box<dyn Source> = if recording {
+        Box::new(recorded::Recorded::new(&session, options, &selected)?)
+    } else {
+        Box::new(waited::Waited::new(&session, options, &selected)?)
+    };
+
+    for pid in &options.pid {
+        session
+            .attach(*pid, Attach::PROCESS)
+            .with_context(|| format!("cannot attach to process {pid}"))?;
+        if !options.quiet {
+            eprintln!("kmview: Process {pid} attached");
+        }
+    }
+    let child = match options.program[..] {
+        [] => None,
+        _ => Some(program::spawn(&session, &options.program)?),
+    };
+    follow(&session, options, &mut *source, &mut *sink, child.is_some())?;
+    sink.end().or_else(is_broken_pipe)?;
+    Ok(child.map(program::status).transpose()?.unwrap_or(0))
+}
+
+/// Until all threads have gone, or somebody wants us to end.
+fn follow(
+    session: &Session,
+    options: &cli::Trace,
+    source: &mut dyn Source,
+    sink: &mut dyn Sink,
+    has_child: bool,
+) -> Result<()> {
+    let signals = Signals::new()?;
+    loop {
+        match source.pass_on(session, sink)? {
+            Passed::Some => continue,
+            Passed::End => return Ok(()),
+            Passed::None => sink.idle().or_else(is_broken_pipe)?,
+        }
+        let mut fds = [
+            PollFd::new(session.as_fd(), PollFlags::POLLIN),
+            PollFd::new(signals.as_fd(), PollFlags::POLLIN),
+        ];
+        match poll(&mut fds, PollTimeout::NONE) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Err(err) => return Err(err).context("poll"),
+        }
+        if let Some(signal) = signals.take() {
+            // The terminal sends it to the program, too, which is to decide.
+            if has_child && signal == libc::SIGINT {
+                continue;
+            }
+            if !options.quiet {
+                for pid in &options.pid {
+                    eprintln!("kmview: Process {pid} detached");
+                }
+            }
+            return Ok(());
+        }
+    }
+}
+
+/// Who reads what we write may have seen enough: the program goes on all the same.
+fn is_broken_pipe(err: io::Error) -> io::Result<()> {
+    match err.kind() {
+        io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(err),
+    }
+}
+
+fn selected(expressions: &[BothSets]) -> BothSets {
+    if expressions.is_empty() {
+        return BothSets::all();
+    }
+    let mut sum = BothSets::default();
+    for set in expressions {
+        sum.add(set);
+    }
+    sum
+}
+
+/// What is to be copied of all selected calls to show them.
+fn copies(selected: &BothSets, max: u32) -> Vec<CopyArg> {
+    let mut copies = Vec::new();
+    for (abi, set) in [
+        (Abi::Native, &selected.native),
+        (Abi::Compat, &selected.compat),
+    ] {
+        for nr in (0..512).filter(|nr| set.contains(*nr)) {
+            if let Some(call) = calls::find(&names::call(abi, i64::from(nr))) {
+                copies.extend(call.copies(abi, nr, max));
+            }
+        }
+    }
+    copies
+}
+
+/// Nanoseconds as seconds.
+fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}
+
+/// What is known of a thread that has made a call and not come back.
+struct Began {
+    nr: i64,
+    args: [u64; 6],
+    data: Vec<kmview::Data>,
+    time: u64,
+}
+
+/// How wait(2)'s status reads.
+enum Ended {
+    Exited(i32),
+    Killed { signal: i32, core: bool },
+}
+
+impl From<i32> for Ended {
+    fn from(status: i32) -> Self {
+        match status & 0x7f {
+            0 => Ended::Exited((status >> 8) & 0xff),
+            signal => Ended::Killed {
+                signal,
+                core: status & 0x80 != 0,
+            },
+        }
+    }
+}
+
+/// Whether a record ends a thread's part in the session.
+fn is_end(kind: &Kind) -> bool {
+    matches!(kind, Kind::End { .. })
+}
