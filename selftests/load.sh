@@ -42,6 +42,10 @@ begun=1
 trap finish EXIT
 listen
 unload_all
+if is_loaded utrace; then
+	echo "Bail out! something still uses utrace: $(grep '^utrace ' /proc/modules)"
+	exit 1
+fi
 
 # --- plain -----------------------------------------------------------------------------------------
 
@@ -364,6 +368,16 @@ stopped_traced() {
 	nothing_left && quiet
 }
 check 'a process stopped under an engine keeps the module until it goes on' stopped_traced
+
+# Nobody comes to the test module's code after it has gone, whoever else has engines.
+test_module_goes() {
+	ins utrace && ins utrace_resumer && ins utrace_test && rmmod utrace_test || return
+	loop 10 9 &
+	echo $! >/sys/kernel/debug/utrace_resumer/attach
+	wait
+	rmmod utrace_resumer && rmmod utrace && nothing_left && quiet
+}
+check 'the test module goes before other users' test_module_goes
 check 'the kernel has nothing to say' quiet
 
 echo "1..$count"

@@ -50,22 +50,34 @@ mod switches {
         module_parameters,
         sys::param::param, //
     };
-    use kernel::sync::atomic::{
-        Acquire,
-        Atomic,
-        Full, //
+    use kernel::{
+        sync::atomic::{
+            Acquire,
+            Atomic,
+            Full,
+            Release, //
+        },
+        time::{
+            delay::fsleep,
+            Delta, //
+        },
     };
 
     /// Called in a window of the thread that runs the engine `serial`.
     pub type Visitor = fn(Window, serial: u64);
 
     static VISITOR: Atomic<usize> = Atomic::new(0);
+    /// How many threads may be in a visitor.
+    static VISITS: Atomic<usize> = Atomic::new(0);
     static FAIL_ALLOCATION: Atomic<u32> = Atomic::new(0);
 
-    /// Has `visitor` called in every window from now on; `None` ends it. The caller sees to it that
-    /// no thread is in the old one when its code goes.
+    /// Has `visitor` called in every window from now on; `None` ends it. May sleep: when it returns,
+    /// no thread is in the one before.
     pub fn set_visitor(visitor: Option<Visitor>) {
         VISITOR.xchg(visitor.map_or(0, |visitor| visitor as usize), Full);
+        while VISITS.cmpxchg(0, 0, Full).is_err() {
+            fsleep(Delta::from_millis(1));
+        }
     }
 
     /// Makes the `n`th attach from now on fail as if there were no memory; 0: none.
@@ -74,12 +86,15 @@ mod switches {
     }
 
     pub(crate) fn window(window: Window, engine: &Engine) {
+        // Counted before it looks: `set_visitor` exchanges first and then looks at the count.
+        VISITS.fetch_add(1, Full);
         let visitor = VISITOR.load(Acquire);
         if visitor != 0 {
             // SAFETY: Only `set_visitor` stores here.
             let visitor = unsafe { core::mem::transmute::<usize, Visitor>(visitor) };
             visitor(window, engine.serial);
         }
+        VISITS.fetch_sub(1, Release);
     }
 
     pub(crate) fn hook_is_absent(index: usize) -> bool {

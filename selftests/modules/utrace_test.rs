@@ -57,6 +57,23 @@ module! {
 struct TestModule {
     #[pin]
     _device: MiscDeviceRegistration<Session>,
+    _visits: Visits,
+}
+
+/// While it lives, threads come to [`visit`].
+struct Visits;
+
+impl Visits {
+    fn begin() -> Self {
+        testing::set_visitor(Some(visit));
+        Visits
+    }
+}
+
+impl Drop for Visits {
+    fn drop(&mut self) {
+        testing::set_visitor(None);
+    }
 }
 
 kernel::sync::global_lock! {
@@ -76,8 +93,8 @@ impl kernel::InPlaceModule for TestModule {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         // SAFETY: Called once.
         unsafe { HOLDS.init() };
-        testing::set_visitor(Some(visit));
         try_pin_init!(TestModule {
+            _visits: Visits::begin(),
             _device <- MiscDeviceRegistration::register(MiscDeviceOptions { name: c"utrace_test" }),
         })
     }
