@@ -296,8 +296,8 @@ struct utrace_engine {
  *	@code becomes its exit code instead. If the whole process exits and the thread is its leader,
  *	that is what the parent sees, unless the process was killed by SIGKILL.
  * @report_death: the thread is dead; the last callback in the thread. @signal is what the parent was
- *	sent for it, 0 for nothing; -1: nobody has to wait for it, or somebody already has; -2: it is
- *	the leader of a process that has other threads still.
+ *	sent for it, 0 for nothing; -1: nobody has to wait for it; -2: it is the leader of a process
+ *	that has other threads still.
  * @report_reap: whoever waited for the thread has let go of it, and the engine is detached after
  *	this. The only callback that runs elsewhere than in the thread: in that other party, which may
  *	be the thread itself.

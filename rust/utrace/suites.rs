@@ -194,6 +194,11 @@ mod sys {
             AtomicU64, //
         },
         lock::IrqLock,
+        pass_cell::PassCell,
+        percpu::{
+            self,
+            NoPreempt, //
+        },
         trace::{
             millis_since,
             now,
@@ -202,7 +207,12 @@ mod sys {
     };
     use kernel::{
         prelude::*,
-        sync::Arc, //
+        sync::Arc,
+        task::Task,
+        time::{
+            delay::fsleep,
+            Delta, //
+        }, //
     };
 
     #[test]
@@ -215,6 +225,31 @@ mod sys {
         let word = AtomicU64::new(1 << 40);
         word.store(word.load() + 1);
         assert!(word.load() == (1 << 40) + 1);
+    }
+
+    /// Who asks for it while it is taken gets nothing, however often, and does not give it back.
+    #[test]
+    fn a_pass_cell_is_taken_once() {
+        let cell = PassCell::new(1u32);
+        // SAFETY: Nobody else has the cell.
+        let guard = unsafe { cell.take() };
+        assert!(guard.is_some());
+        // SAFETY: As above.
+        assert!(unsafe { cell.take() }.is_none());
+        // SAFETY: As above.
+        assert!(unsafe { cell.take() }.is_none());
+        drop(guard);
+        // SAFETY: As above.
+        assert!(unsafe { cell.take() }.is_some());
+    }
+
+    #[test]
+    fn the_current_thread_is_the_kernels() {
+        let reader = NoPreempt::new();
+        assert!(percpu::current_task() == Task::current_raw());
+        drop(reader);
+        // Sleeps, which it must not do if preemption had stayed off.
+        fsleep(Delta::from_millis(1));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 # that asks for entry and exit no more than the limit.
 # shellcheck disable=SC2001
 
-limit=400
+limit=250
 
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 work=$(mktemp -d)

@@ -14,10 +14,7 @@ use super::{
 };
 use crate::{
     core::{
-        action::{
-            Syscall, //
-            Wish,
-        },
+        action::Wish,
         stop::Number, //
     },
     engine::{
@@ -44,17 +41,14 @@ pub(super) struct Shell<T: Tracer>(pub(super) Arc<T>);
 
 impl From<Action> for Verdict {
     fn from(action: Action) -> Verdict {
-        Verdict {
-            resume: match action {
-                Action::Stop | Action::Pause => Wish::Stop,
-                Action::Interrupt => Wish::Interrupt,
-                Action::Report => Wish::Report,
-                Action::Resume => Wish::Resume,
-                Action::Detach => Wish::Detach,
-            },
-            syscall: Syscall::Run,
-            again: action == Action::Pause,
-        }
+        let verdict = Verdict::new(match action {
+            Action::Stop | Action::Pause => Wish::Stop,
+            Action::Interrupt => Wish::Interrupt,
+            Action::Report => Wish::Report,
+            Action::Resume => Wish::Resume,
+            Action::Detach => Wish::Detach,
+        });
+        verdict.with_again(action == Action::Pause)
     }
 }
 
@@ -105,11 +99,7 @@ impl<T: Tracer> Callbacks for Shell<T> {
             resumed,
         };
         let answer = T::syscall_entry(self.0.as_arc_borrow(), &mut report);
-        let mut verdict = Verdict::from(answer.action);
-        if answer.abort {
-            verdict.syscall = Syscall::Abort;
-        }
-        verdict
+        Verdict::from(answer.action).with_abort(answer.abort)
     }
 
     fn syscall_exit(&self, engine: &Arc<Engine>, ticket: Number, regs: &mut Regs<'_>) -> Verdict {

@@ -8,10 +8,7 @@ use super::{
 };
 use crate::{
     core::{
-        action::{
-            Syscall, //
-            Wish,
-        },
+        action::Wish,
         event::Event,
         stop::Number, //
     },
@@ -63,44 +60,20 @@ same! {
 const RESUME: u32 = Wish::Resume as u32;
 const ABORT: u32 = bindings::utrace_syscall_action_UTRACE_SYSCALL_ABORT;
 
-/// The action of this number.
-pub(super) fn wish(number: u32) -> Option<Wish> {
-    [
-        Wish::Stop,
-        Wish::Interrupt,
-        Wish::Report,
-        Wish::Resume,
-        Wish::Detach,
-    ]
-    .into_iter()
-    .find(|wish| *wish as u32 == number)
-}
-
 /// What a callback's result means.
 fn plain(answer: u32) -> Option<Verdict> {
-    Some(Verdict {
-        resume: wish(answer)?,
-        syscall: Syscall::Run,
-        again: false,
-    })
+    Wish::from_number(answer).map(Verdict::new)
 }
 
 /// The same for report_syscall_entry(). What the argument held may be given back.
 fn syscall_entry(answer: u32) -> Option<Verdict> {
     let answer = answer & !bindings::UTRACE_SYSCALL_RESUMED;
-    Some(Verdict {
-        resume: wish(answer & !ABORT)?,
-        syscall: match answer & ABORT {
-            0 => Syscall::Run,
-            _ => Syscall::Abort,
-        },
-        again: false,
-    })
+    Some(plain(answer & !ABORT)?.with_abort(answer & ABORT != 0))
 }
 
 /// The same for report_death(), which cannot stop, nor ask for a report.
 fn death(answer: u32) -> Option<Verdict> {
-    match wish(answer)? {
+    match Wish::from_number(answer)? {
         Wish::Detach => plain(answer),
         _ => Some(Verdict::RESUME),
     }

@@ -4,7 +4,6 @@
 
 use super::{
     callbacks::{
-        self,
         Ops,
         Shell, //
     },
@@ -16,6 +15,7 @@ use super::{
 };
 use crate::{
     core::{
+        action::Wish,
         event,
         stop::Number, //
     },
@@ -148,7 +148,7 @@ fn ask(object: &CRef, target: *mut bindings::task_struct, action: u32) -> Result
     match action {
         bindings::utrace_resume_action_UTRACE_SINGLESTEP
         | bindings::utrace_resume_action_UTRACE_BLOCKSTEP => Err(eopnotsupp()),
-        action => control::control(&engine, callbacks::wish(action).ok_or(EINVAL)?),
+        action => control::control(&engine, Wish::from_number(action).ok_or(EINVAL)?),
     }
 }
 

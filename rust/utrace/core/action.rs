@@ -19,6 +19,21 @@ pub(crate) enum Wish {
     Detach = 6,
 }
 
+impl Wish {
+    /// The one of this number.
+    pub(crate) fn from_number(number: u32) -> Option<Wish> {
+        [
+            Wish::Stop,
+            Wish::Interrupt,
+            Wish::Report,
+            Wish::Resume,
+            Wish::Detach,
+        ]
+        .into_iter()
+        .find(|wish| *wish as u32 == number)
+    }
+}
+
 /// What is to be done with a system call. Any engine's Abort aborts, whoever is called later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Syscall {

@@ -225,6 +225,9 @@ pub(crate) fn set_events(engine: &Engine, events: u32) -> Result {
         return Err(ealready());
     }
     engine.store_events(events);
+    if (old ^ events) & Event::Quiesce.bit() != 0 {
+        utrace.renew();
+    }
     attach::update_wants(utrace);
     let removed = old & !events != 0;
     match engine.word.callback() {

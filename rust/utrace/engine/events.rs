@@ -54,7 +54,7 @@ use kernel::{
 pub(crate) struct Events;
 
 /// The structure of the current thread, if engines want the event and it is not being killed.
-#[inline]
+#[inline(always)]
 fn current_utrace(event: Event) -> Option<User<Utrace>> {
     global::get().table.lookup_current(event.called_for())
 }
@@ -113,15 +113,13 @@ impl tracehook::Events for Events {
             enter_unreported(regs);
             return;
         };
-        if let Some(outcome) = report::syscall_pass(&utrace, Event::SyscallEntry, regs) {
-            enter(&utrace, regs, outcome);
-        }
+        report::syscall_pass(utrace, Event::SyscallEntry, regs, enter);
     }
 
     #[inline(always)]
     fn syscall_exit(regs: &mut Regs<'_>) {
         if let Some(utrace) = current_utrace(Event::SyscallExit) {
-            report::syscall_pass(&utrace, Event::SyscallExit, regs);
+            report::syscall_pass(utrace, Event::SyscallExit, regs, |_, _, _| ());
         }
     }
 
@@ -183,7 +181,8 @@ impl tracehook::Events for Events {
             return;
         }
         let group_dead = task::with_current(task::is_group_dead);
-        let signal = task::with_current(task::death_signal);
+        let let_go = utrace.let_go_itself.get();
+        let signal = task::with_current(|current| task::death_signal(current, let_go));
         report::pass(
             &utrace,
             Event::Death,
@@ -197,6 +196,9 @@ impl tracehook::Events for Events {
     fn reap(task: &Task) {
         smp_mb();
         if let Some(utrace) = global::get().table.lookup(task) {
+            if task::is_current(task) {
+                utrace.let_go_itself.set(true);
+            }
             if utrace.life.reap() {
                 report::reap(&utrace);
             }

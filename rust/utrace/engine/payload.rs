@@ -23,21 +23,45 @@ use kernel::{
     sync::Arc, //
 };
 
-/// What a callback returned.
+/// What a callback returned: one small number, so that the common one is found out at once.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) struct Verdict {
-    pub(crate) resume: Wish,
-    pub(crate) syscall: Syscall,
-    /// With a stop: to be called again when that is over, before the next engine.
-    pub(crate) again: bool,
-}
+pub(crate) struct Verdict(u32);
 
 impl Verdict {
-    pub(crate) const RESUME: Verdict = Verdict {
-        resume: Wish::Resume,
-        syscall: Syscall::Run,
-        again: false,
-    };
+    pub(crate) const RESUME: Verdict = Verdict::new(Wish::Resume);
+
+    const WISH: u32 = 0xff;
+    const ABORT: u32 = 1 << 8;
+    const AGAIN: u32 = 1 << 9;
+
+    pub(crate) const fn new(wish: Wish) -> Self {
+        Verdict(wish as u32)
+    }
+
+    /// And skip the system call.
+    pub(crate) const fn with_abort(self, abort: bool) -> Self {
+        Verdict(self.0 | if abort { Self::ABORT } else { 0 })
+    }
+
+    /// With a stop: and to be called again when that is over, before the next engine.
+    pub(crate) const fn with_again(self, again: bool) -> Self {
+        Verdict(self.0 | if again { Self::AGAIN } else { 0 })
+    }
+
+    pub(crate) fn wish(self) -> Wish {
+        Wish::from_number(self.0 & Self::WISH).unwrap_or(Wish::Resume)
+    }
+
+    pub(crate) fn syscall(self) -> Syscall {
+        match self.0 & Self::ABORT {
+            0 => Syscall::Run,
+            _ => Syscall::Abort,
+        }
+    }
+
+    pub(crate) fn again(self) -> bool {
+        self.0 & Self::AGAIN != 0
+    }
 }
 
 /// A tracer of any type, as the reporting pass calls it.
@@ -69,8 +93,8 @@ pub(crate) trait Callbacks: Send + Sync {
 ///
 /// # Invariants
 ///
-/// The value is reached only between [`enter`] and [`leave`], and taken
-/// only by the one party that the engine's life told to clean up.
+/// The value is reached only between [`enter`] and [`leave`], and taken only by the one party that
+/// the engine's life told to clean up, after the last [`leave`]. No callback is entered after that.
 ///
 /// [`enter`]: crate::core::stop::EngineWord::enter
 /// [`leave`]: crate::core::stop::EngineWord::leave
@@ -93,9 +117,10 @@ impl Payload {
     /// The caller has entered a callback of the engine's life, and does not leave it before it is
     /// done with the tracer.
     #[inline(always)]
-    unsafe fn get(&self) -> Option<&dyn Callbacks> {
-        // SAFETY: By the contract and the type invariant nobody takes it now.
-        unsafe { &*self.0.get() }.as_deref()
+    unsafe fn get(&self) -> &dyn Callbacks {
+        // SAFETY: By the contract and the type invariant it has not been taken, and nobody takes it
+        // now.
+        unsafe { (*self.0.get()).as_deref().unwrap_unchecked() }
     }
 
     /// Calls the tracer.
@@ -118,9 +143,7 @@ impl Payload {
                     resumed,
                 } => self.syscall_entry(engine, ticket, regs, *aborted, *resumed),
                 Data::SyscallExit { regs } => self.syscall_exit(engine, ticket, regs),
-                data => self
-                    .get()
-                    .map_or(Verdict::RESUME, |tracer| tracer.call(engine, ticket, data)),
+                data => self.get().call(engine, ticket, data),
             }
         }
     }
@@ -140,10 +163,7 @@ impl Payload {
         resumed: bool,
     ) -> Verdict {
         // SAFETY: By the contract.
-        match unsafe { self.get() } {
-            Some(tracer) => tracer.syscall_entry(engine, ticket, regs, aborted, resumed),
-            None => Verdict::RESUME,
-        }
+        unsafe { self.get() }.syscall_entry(engine, ticket, regs, aborted, resumed)
     }
 
     /// Calls the tracer after a system call.
@@ -159,10 +179,7 @@ impl Payload {
         regs: &mut Regs<'_>,
     ) -> Verdict {
         // SAFETY: By the contract.
-        match unsafe { self.get() } {
-            Some(tracer) => tracer.syscall_exit(engine, ticket, regs),
-            None => Verdict::RESUME,
-        }
+        unsafe { self.get() }.syscall_exit(engine, ticket, regs)
     }
 
     /// Takes the tracer out.

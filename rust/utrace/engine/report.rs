@@ -19,15 +19,18 @@ use crate::{
         action::{
             pending,
             Disposition,
-            Syscall, //
-            Wish,
+            Syscall,
+            Wish, //
         },
         event::Event,
         hold::{
             self,
             Parked, //
         },
-        stop::Number, //
+        stop::{
+            Begun,
+            Number, //
+        }, //
     },
     sys::{
         signal::Signal,
@@ -162,22 +165,131 @@ fn walk(
     }
 }
 
-/// [`pass`] for the events of system calls, first as short as it can be: a callback that lets the
-/// thread go on costs one exchange of the engine's word before it, and one after it. `None`: nobody
-/// wanted anything else, and the thread is not being killed.
+/// [`pass`] for the events of system calls, as short as it can be where there is one engine, without
+/// QUIESCE, that lets the thread go on: one exchange of its word before the callback, and one after
+/// it. Only if something else came of it, `then` is called.
 #[inline(always)]
-pub(crate) fn syscall_pass(
-    utrace: &User<Utrace>,
-    event: Event,
-    regs: &mut Regs<'_>,
-) -> Option<Outcome> {
+pub(crate) fn syscall_pass(utrace: User<Utrace>, event: Event, regs: &mut Regs<'_>, then: Then) {
     // SAFETY: As in `pass`.
     let Some(view) = (unsafe { utrace.own_view() }) else {
-        // SAFETY: As above.
-        let view = unsafe { utrace.view() };
-        return Some(syscall_slowly(utrace, event, regs, view.engines(), None));
+        return syscall_within(utrace, event, regs, then);
     };
-    let mut rest = view.engines();
+    // A stop that was deferred is in the engine's word, and the callback does not begin.
+    let Some(engine) = view.single() else {
+        drop(view);
+        return syscall_several(utrace, event, regs, then);
+    };
+    window(Window::BeforeCallback, engine);
+    let inner = &**engine;
+    // From the first instruction of the callback there is a ticket to resume.
+    let Some(begun) = inner.word.begin(event.number()) else {
+        drop(view);
+        return syscall_several(utrace, event, regs, then);
+    };
+    if !inner.wants(event) {
+        let engine = engine.clone();
+        drop(view);
+        return syscall_rest(utrace, &engine, event, regs, Verdict::RESUME, then);
+    }
+    // SAFETY: The callback has begun, and is ended below.
+    let verdict = unsafe { call_begun(engine, inner, event, begun, regs) };
+    if verdict != Verdict::RESUME || !inner.word.end(begun) {
+        let engine = engine.clone();
+        drop(view);
+        return syscall_rest(utrace, &engine, event, regs, verdict, then);
+    }
+    window(Window::BeforePark, engine);
+    drop(view);
+    if task::is_signalled(&utrace.task) {
+        then_nothing(utrace, regs, then);
+    }
+}
+
+/// What is to be done after the pass for a system call that was not over at once.
+pub(crate) type Then = fn(&User<Utrace>, &mut Regs<'_>, Outcome);
+
+#[cold]
+#[inline(never)]
+fn then_nothing(utrace: User<Utrace>, regs: &mut Regs<'_>, then: Then) {
+    then(&utrace, regs, Outcome::NOTHING);
+}
+
+/// Calls an engine for the event of a system call. `inner` is what `engine` leads to, which need not
+/// be looked up again.
+///
+/// # Safety
+///
+/// The callback has begun, and the caller ends it.
+#[inline(always)]
+unsafe fn call_begun(
+    engine: &Arc<Engine>,
+    inner: &Engine,
+    event: Event,
+    begun: Begun,
+    regs: &mut Regs<'_>,
+) -> Verdict {
+    let (tracer, ticket) = (&inner.payload, begun.number());
+    // SAFETY: By the contract.
+    let verdict = unsafe {
+        match event {
+            Event::SyscallEntry => tracer.syscall_entry(engine, ticket, regs, false, false),
+            _ => tracer.syscall_exit(engine, ticket, regs),
+        }
+    };
+    if trace::report_is_on() {
+        trace_report(engine, event, verdict.wish());
+    }
+    window(Window::CallbackReturned, engine);
+    verdict
+}
+
+/// A system call's report within another report.
+#[cold]
+#[inline(never)]
+fn syscall_within(utrace: User<Utrace>, event: Event, regs: &mut Regs<'_>, then: Then) {
+    // SAFETY: As in `pass`.
+    let view = unsafe { utrace.view() };
+    let outcome = syscall_slowly(&utrace, event, regs, view.engines(), None);
+    drop(view);
+    then(&utrace, regs, outcome);
+}
+
+/// What is left of such a pass when its one engine has been called.
+#[cold]
+#[inline(never)]
+fn syscall_rest(
+    utrace: User<Utrace>,
+    engine: &Arc<Engine>,
+    event: Event,
+    regs: &mut Regs<'_>,
+    verdict: Verdict,
+    then: Then,
+) {
+    let only = core::slice::from_ref(engine);
+    let outcome = syscall_slowly(&utrace, event, regs, only, Some(verdict));
+    then(&utrace, regs, outcome);
+}
+
+/// Such a pass where there are several engines, or one with QUIESCE, or with a stop that is not over.
+#[inline(never)]
+fn syscall_several(utrace: User<Utrace>, event: Event, regs: &mut Regs<'_>, then: Then) {
+    // SAFETY: As in `pass`.
+    let view = unsafe { utrace.view() };
+    let outcome = each_in_turn(&utrace, event, regs, view.engines());
+    drop(view);
+    if let Some(outcome) = outcome {
+        then(&utrace, regs, outcome);
+    }
+}
+
+/// `None`: nobody wanted anything but to let the thread go on.
+#[inline(always)]
+fn each_in_turn(
+    utrace: &Utrace,
+    event: Event,
+    regs: &mut Regs<'_>,
+    mut rest: &[Arc<Engine>],
+) -> Option<Outcome> {
     if utrace.deferred.get() {
         return Some(syscall_slowly(utrace, event, regs, rest, None));
     }
@@ -188,7 +300,6 @@ pub(crate) fn syscall_pass(
         }
         if wanted & event.bit() != 0 {
             window(Window::BeforeCallback, engine);
-            // From the first instruction of the callback there is a ticket to resume.
             let Some(begun) = engine.word.begin(event.number()) else {
                 if engine.word.is_detached() {
                     rest = others;
@@ -196,24 +307,12 @@ pub(crate) fn syscall_pass(
                 }
                 return Some(syscall_slowly(utrace, event, regs, rest, None));
             };
-            // As in `call`: taken back since it was looked at.
-            if !engine.wants(event) {
-                let verdict = Some(Verdict::RESUME);
-                return Some(syscall_slowly(utrace, event, regs, rest, verdict));
-            }
-            let ticket = begun.number();
-            // SAFETY: The callback has been entered, and is left below.
-            let verdict = unsafe {
-                let tracer = &engine.payload;
-                match event {
-                    Event::SyscallEntry => tracer.syscall_entry(engine, ticket, regs, false, false),
-                    _ => tracer.syscall_exit(engine, ticket, regs),
-                }
+            let verdict = if engine.wants(event) {
+                // SAFETY: The callback has begun, and is ended below.
+                unsafe { call_begun(engine, engine, event, begun, regs) }
+            } else {
+                Verdict::RESUME
             };
-            if trace::report_is_on() {
-                trace_report(engine, event, verdict.resume);
-            }
-            window(Window::CallbackReturned, engine);
             if verdict != Verdict::RESUME || !engine.word.end(begun) {
                 return Some(syscall_slowly(utrace, event, regs, rest, Some(verdict)));
             }
@@ -355,7 +454,7 @@ fn call(
         engine.set_caller(false);
     }
     if trace::report_is_on() {
-        trace_report(engine, called, verdict.resume);
+        trace_report(engine, called, verdict.wish());
     }
     window(Window::CallbackReturned, engine);
     finish(engine, event, data, outcome, verdict, deferred)
@@ -370,16 +469,16 @@ fn finish(
     verdict: Verdict,
     deferred: bool,
 ) -> bool {
-    outcome.syscall = outcome.syscall.merge(verdict.syscall);
-    let stop = verdict.resume == Wish::Stop;
+    outcome.syscall = outcome.syscall.merge(verdict.syscall());
+    let stop = verdict.wish() == Wish::Stop;
     let park = stop && event.stops_in_place();
     if stop && event == Event::Clone {
         defer(engine);
     } else if !(deferred || park) {
         engine.word.settle();
     }
-    if !matches!(verdict.resume, Wish::Stop | Wish::Resume) {
-        follow(engine, verdict.resume);
+    if !matches!(verdict.wish(), Wish::Stop | Wish::Resume) {
+        follow(engine, verdict.wish());
     }
     leave(engine);
     window(Window::BeforePark, engine);
@@ -389,7 +488,7 @@ fn finish(
     if let Data::SyscallEntry { aborted, .. } = data {
         *aborted |= outcome.syscall == Syscall::Abort;
     }
-    park && verdict.again && !outcome.killed
+    park && verdict.again() && !outcome.killed
 }
 
 /// Parks for the stop that a callback made, where examiners find the thread at `event`.

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     core::{
+        event::Event,
         hold::{
             Hold,
             Site, //
@@ -77,6 +78,22 @@ pub(crate) struct List {
 struct Seen {
     generation: u64,
     engines: Option<Arc<Engines>>,
+    /// The engine, when there is one only, and it does not want QUIESCE.
+    single: Option<Arc<Engine>>,
+}
+
+impl Seen {
+    /// Takes up another list, and gives the old ones, to be dropped without a lock.
+    fn replace(&mut self, engines: Option<Arc<Engines>>) -> impl Sized {
+        let single = match engines.as_ref().map(|engines| &engines.0[..]) {
+            Some([engine]) if !engine.wants(Event::Quiesce) => Some(engine.clone()),
+            _ => None,
+        };
+        (
+            core::mem::replace(&mut self.engines, engines),
+            core::mem::replace(&mut self.single, single),
+        )
+    }
 }
 
 /// The generation of a closed structure.
@@ -87,13 +104,24 @@ const CLOSED: u64 = u64::MAX;
 /// Reference counted: by the table, by its engines, by queued work, and by the thread itself while
 /// it reports. Lock order: `list`, then the lock of `syscall_bit`; `hold` is innermost.
 #[pin_data(PinnedDrop)]
+#[repr(C)]
 pub(crate) struct Utrace {
+    // What every report uses comes first.
     #[pin]
     entry: Entry,
     pub(crate) task: ARef<Task>,
+    /// Counts the lists that there have been.
+    generation: AtomicU64,
+    /// The list that the thread itself saw last. Belongs to whoever makes the passes: the thread;
+    /// once its death has been reported, whoever reports its reap; and then who uses it last.
+    seen: PassCell<Seen>,
+    /// Some engine may be [`Engine::deferred`].
+    pub(crate) deferred: AtomicFlag,
     #[pin]
     hold: IrqLock<Hold>,
     pub(crate) life: ThreadLife,
+    /// The thread was released by itself: nobody had to wait for it.
+    pub(crate) let_go_itself: AtomicFlag,
     /// Where the thread is parked.
     pub(crate) place: Place,
     /// Held by who examines the thread, outside of all other locks.
@@ -103,13 +131,6 @@ pub(crate) struct Utrace {
     pending: AtomicU32,
     /// When the thread was parked ([`trace::now`]); 0 when it is not. To be shown, for nothing else.
     pub(crate) parked_since: AtomicU64,
-    /// Counts the lists that there have been.
-    generation: AtomicU64,
-    /// The list that the thread itself saw last. Belongs to whoever makes the passes: the thread;
-    /// once its death has been reported, whoever reports its reap; and then who uses it last.
-    seen: PassCell<Seen>,
-    /// Some engine may be [`Engine::deferred`].
-    pub(crate) deferred: AtomicFlag,
     #[pin]
     resume_work: TaskWork<Utrace, 0>,
     #[pin]
@@ -129,9 +150,9 @@ unsafe impl HasEntry for Utrace {
     fn unused(&self) {
         // SAFETY: Passes are made by those who found the structure in the table, and none is left.
         if let Some(mut seen) = unsafe { self.seen.take() } {
-            let engines = seen.engines.take();
+            let before = seen.replace(None);
             drop(seen);
-            drop(engines);
+            drop(before);
         }
     }
 }
@@ -160,18 +181,20 @@ impl Utrace {
             pin_init!(Utrace {
                 entry <- Entry::new(task),
                 task: task.into(),
-                hold <- IrqLock::new(Hold::new()),
-                life: ThreadLife::new(),
-                place: Place::new(),
-                examiners <- new_mutex!(()),
-                pending: AtomicU32::new(0),
-                parked_since: AtomicU64::new(0),
                 generation: AtomicU64::new(1),
                 seen: PassCell::new(Seen {
                     generation: 0,
                     engines: None,
+                    single: None,
                 }),
                 deferred: AtomicFlag::new(false),
+                hold <- IrqLock::new(Hold::new()),
+                life: ThreadLife::new(),
+                let_go_itself: AtomicFlag::new(false),
+                place: Place::new(),
+                examiners <- new_mutex!(()),
+                pending: AtomicU32::new(0),
+                parked_since: AtomicU64::new(0),
                 resume_work <- TaskWork::new(),
                 signal_work <- TaskWork::new(),
                 list <- new_spinlock!(List {
@@ -212,7 +235,7 @@ impl Utrace {
         View { seen, copy }
     }
 
-    /// As [`Self::view`], but none for a report within a report.
+    /// As [`Self::view`], but none for a report within a report, and for the thread itself only.
     ///
     /// # Safety
     ///
@@ -238,7 +261,7 @@ impl Utrace {
     fn look(&self, seen: &mut Seen) {
         let list = self.list.lock();
         seen.generation = self.generation.load();
-        let before = core::mem::replace(&mut seen.engines, list.engines.clone());
+        let before = seen.replace(list.engines.clone());
         drop(list);
         drop(before);
     }
@@ -255,6 +278,15 @@ impl Utrace {
         };
         self.generation.store(generation);
         core::mem::replace(&mut list.engines, engines)
+    }
+
+    /// Has the thread look at its list again: an engine wants QUIESCE, or does no more.
+    pub(crate) fn renew(&self) {
+        let _list = self.list.lock();
+        let generation = self.generation.load();
+        if generation != CLOSED {
+            self.generation.store(generation + 1);
+        }
     }
 
     /// The union of the engines' events.
@@ -321,10 +353,10 @@ impl Utrace {
 pub(crate) struct OwnView<'a>(PassGuard<'a, Seen>);
 
 impl OwnView<'_> {
-    /// The engines, in the order of their attachment.
+    /// The engine, if there is no other, and it does not want QUIESCE.
     #[inline(always)]
-    pub(crate) fn engines(&self) -> &[Arc<Engine>] {
-        self.0.engines.as_ref().map_or(&[], |engines| &engines.0)
+    pub(crate) fn single(&self) -> Option<&Arc<Engine>> {
+        self.0.single.as_ref()
     }
 }
 

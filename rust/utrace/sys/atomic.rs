@@ -3,97 +3,75 @@
 //! Atomics without a call.
 //!
 //! Where the kernel is built without inlined helpers, as distributions build it, each operation of
-//! the kernel crate's `Atomic` is a call. What every event passes uses these: the same
-//! instructions, inline. The memory model is the kernel's: loads acquire, stores release,
-//! read-modify-writes are fully ordered. Every block of assembly is a compiler barrier.
+//! the kernel crate's `Atomic` is a call. What every event passes uses these, which the compiler
+//! makes of one instruction each. Loads acquire, stores release, read-modify-writes are fully
+//! ordered: on this architecture that is the same in Rust's memory model and in the kernel's.
 
-use core::{
-    arch::asm,
-    cell::UnsafeCell, //
+use core::sync::atomic::{
+    self,
+    Ordering, //
 };
 
 macro_rules! atomic {
-    ($name:ident, $int:ty, $modifier:tt, $acc:tt) => {
+    ($name:ident, $int:ty) => {
         /// An integer shared between threads and with interrupts.
         #[repr(transparent)]
-        pub(crate) struct $name(UnsafeCell<$int>);
-
-        // SAFETY: Every access is one atomic instruction.
-        unsafe impl Sync for $name {}
+        pub(crate) struct $name(atomic::$name);
 
         #[allow(dead_code)] // The types have all operations, whoever uses them.
         impl $name {
             pub(crate) const fn new(value: $int) -> Self {
-                $name(UnsafeCell::new(value))
+                $name(atomic::$name::new(value))
             }
 
             /// Acquire.
             #[inline(always)]
             pub(crate) fn load(&self) -> $int {
-                let value: $int;
-                // SAFETY: The pointer is valid and aligned; a plain load is an acquire on x86.
-                unsafe {
-                    asm!(concat!("mov {v", $modifier, "}, [{p}]"), p = in(reg) self.0.get(),
-                        v = out(reg) value, options(nostack, preserves_flags, readonly))
-                };
-                value
+                self.0.load(Ordering::Acquire)
             }
 
             /// Release.
             #[inline(always)]
             pub(crate) fn store(&self, value: $int) {
-                // SAFETY: As above; a plain store is a release.
-                unsafe {
-                    asm!(concat!("mov [{p}], {v", $modifier, "}"), p = in(reg) self.0.get(),
-                        v = in(reg) value, options(nostack, preserves_flags))
-                }
+                self.0.store(value, Ordering::Release);
             }
 
             /// Full.
             #[inline(always)]
             pub(crate) fn swap(&self, value: $int) -> $int {
-                let old: $int;
-                // SAFETY: As above; `xchg` is locked by itself.
-                unsafe {
-                    asm!(concat!("xchg [{p}], {v", $modifier, "}"), p = in(reg) self.0.get(),
-                        v = inout(reg) value => old, options(nostack, preserves_flags))
-                };
-                old
+                self.0.swap(value, Ordering::SeqCst)
             }
 
             /// Full. Gives the old value, wrapping.
             #[inline(always)]
             pub(crate) fn fetch_add(&self, value: $int) -> $int {
-                let old: $int;
-                // SAFETY: As above.
-                unsafe {
-                    asm!(concat!("lock xadd [{p}], {v", $modifier, "}"), p = in(reg) self.0.get(),
-                        v = inout(reg) value => old, options(nostack))
-                };
-                old
+                self.0.fetch_add(value, Ordering::SeqCst)
             }
 
             /// Full, also when it fails.
             #[inline(always)]
             pub(crate) fn compare_exchange(&self, old: $int, new: $int) -> Result<$int, $int> {
-                let seen: $int;
-                // SAFETY: As above.
-                unsafe {
-                    asm!(concat!("lock cmpxchg [{p}], {v", $modifier, "}"), p = in(reg) self.0.get(),
-                        v = in(reg) new, inout($acc) old => seen, options(nostack))
-                };
-                if seen == old {
-                    Ok(old)
-                } else {
-                    Err(seen)
-                }
+                self.0
+                    .compare_exchange(old, new, Ordering::SeqCst, Ordering::SeqCst)
             }
         }
     };
 }
 
-atomic!(AtomicU32, u32, ":e", "eax");
-atomic!(AtomicU64, u64, ":r", "rax");
+atomic!(AtomicU32, u32);
+atomic!(AtomicU64, u64);
+
+/// A pointer in a list that is changed under RCU.
+#[repr(transparent)]
+pub(crate) struct AtomicPtr<T>(atomic::AtomicPtr<T>);
+
+impl<T> AtomicPtr<T> {
+    /// Acquire.
+    #[inline(always)]
+    pub(crate) fn load(&self) -> *mut T {
+        self.0.load(Ordering::Acquire)
+    }
+}
 
 /// A flag shared between threads.
 pub(crate) struct AtomicFlag(AtomicU32);

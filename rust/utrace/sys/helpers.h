@@ -58,7 +58,7 @@ bool utrace_task_is_exiting(struct task_struct *task);
 bool utrace_current_exec_kill(void);
 bool utrace_is_group_exiting(struct task_struct *task);
 bool utrace_is_group_dead(struct task_struct *task);
-int utrace_death_signal(struct task_struct *task);
+int utrace_death_signal(struct task_struct *task, bool let_go);
 void utrace_set_group_exit_code(int code);
 const struct linux_binfmt *utrace_current_binfmt(void);
 struct task_struct *utrace_task_by_pid(int nr);
@@ -181,6 +181,7 @@ void utrace_visit_group(struct task_struct *task, utrace_thread_fn fn);
 
 /* table.c */
 #define UTRACE_ENTRY_ANY	0x80000000
+#define UTRACE_TABLE_BITS	13
 
 struct utrace_entry {
 	struct hlist_node node;
@@ -191,12 +192,14 @@ struct utrace_entry {
 	u32 filter;
 };
 
+extern struct hlist_head *utrace_table_buckets;
+
 int utrace_table_init(void);
 void utrace_table_destroy(void);
 int utrace_table_insert(struct utrace_entry *entry);
 void utrace_table_remove(struct utrace_entry *entry);
 struct utrace_entry *utrace_table_get(struct task_struct *task);
-struct utrace_entry *utrace_table_get_current(u32 filter);
+void utrace_preempt_check(void);
 
 /* ../capi/capi.c */
 void utrace_warn_answer(const void *callback, u32 answer);

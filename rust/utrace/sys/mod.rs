@@ -14,6 +14,7 @@ pub(crate) mod memory;
 pub(crate) mod module;
 pub(crate) mod param;
 pub(crate) mod pass_cell;
+pub(crate) mod percpu;
 pub(crate) mod rcu;
 pub(crate) mod regset;
 pub(crate) mod signal;

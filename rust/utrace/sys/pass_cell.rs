@@ -45,7 +45,11 @@ impl<T> PassCell<T> {
     /// before this.
     #[inline(always)]
     pub(crate) unsafe fn take(&self) -> Option<PassGuard<'_, T>> {
-        (!self.taken.replace(true)).then_some(PassGuard(self, NotThreadSafe))
+        // A guard that is made in vain would give the value back.
+        match self.taken.replace(true) {
+            false => Some(PassGuard(self, NotThreadSafe)),
+            true => None,
+        }
     }
 }
 

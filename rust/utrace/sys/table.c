@@ -11,16 +11,15 @@
 
 #include "helpers.h"
 
-#define BITS	13
-
-static struct hlist_head *buckets __read_mostly;
+/* Read by the Rust side, too, in the look-up of the current thread. */
+struct hlist_head *utrace_table_buckets __read_mostly;
 
 /* Of those who change a bucket. */
 static spinlock_t locks[64];
 
 static __always_inline u32 hash_task(struct task_struct *task)
 {
-	return hash_ptr(task, BITS);
+	return hash_ptr(task, UTRACE_TABLE_BITS);
 }
 
 static spinlock_t *lock_of(struct task_struct *task)
@@ -32,21 +31,21 @@ int utrace_table_init(void)
 {
 	for (int i = 0; i < ARRAY_SIZE(locks); i++)
 		spin_lock_init(&locks[i]);
-	buckets = kvcalloc(1 << BITS, sizeof(*buckets), GFP_KERNEL);
-	return buckets ? 0 : -ENOMEM;
+	utrace_table_buckets = kvcalloc(1 << UTRACE_TABLE_BITS, sizeof(*utrace_table_buckets), GFP_KERNEL);
+	return utrace_table_buckets ? 0 : -ENOMEM;
 }
 
 /* When it is empty, and nobody looks anything up. */
 void utrace_table_destroy(void)
 {
-	kvfree(buckets);
+	kvfree(utrace_table_buckets);
 }
 
 static __always_inline struct utrace_entry *find(struct task_struct *task)
 {
 	struct utrace_entry *entry;
 
-	hlist_for_each_entry_rcu(entry, &buckets[hash_task(task)], node,
+	hlist_for_each_entry_rcu(entry, &utrace_table_buckets[hash_task(task)], node,
 				 lockdep_is_held(lock_of(task))) {
 		if (likely(entry->task == task))
 			return entry;
@@ -64,7 +63,7 @@ int utrace_table_insert(struct utrace_entry *entry)
 	if (find(entry->task))
 		err = -EEXIST;
 	else
-		hlist_add_head_rcu(&entry->node, &buckets[hash_task(entry->task)]);
+		hlist_add_head_rcu(&entry->node, &utrace_table_buckets[hash_task(entry->task)]);
 	spin_unlock(lock);
 	return err;
 }
@@ -78,33 +77,23 @@ void utrace_table_remove(struct utrace_entry *entry)
 	spin_unlock(lock);
 }
 
-static __always_inline struct utrace_entry *get(struct task_struct *task, u32 filter)
+/* The entry of @task, counted as used. */
+struct utrace_entry *utrace_table_get(struct task_struct *task)
 {
 	struct utrace_entry *entry;
 
 	/* call_rcu() waits for these sections, too, and they need no call into the kernel. */
 	rcu_read_lock_sched();
 	entry = find(task);
-	if (entry) {
-		if (READ_ONCE(entry->filter) & filter)
-			atomic_inc((atomic_t *)&entry->users);
-		else
-			entry = NULL;
-	}
+	if (entry)
+		atomic_inc((atomic_t *)&entry->users);
 	rcu_read_unlock_sched();
 	return entry;
 }
 
-/* The entry of @task, counted as used. */
-struct utrace_entry *utrace_table_get(struct task_struct *task)
+/* Lets whoever waits for the processor have it. */
+void utrace_preempt_check(void)
 {
-	return get(task, ~0);
-}
-
-/* The same for the current thread, unless that is being killed, or none of @filter is wanted. */
-struct utrace_entry *utrace_table_get_current(u32 filter)
-{
-	if (unlikely(fatal_signal_pending(current)))
-		return NULL;
-	return get(current, filter);
+	preempt_disable();
+	preempt_enable();
 }

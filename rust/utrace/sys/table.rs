@@ -3,13 +3,21 @@
 //! A hash of reference counted objects, keyed by thread, looked up without a lock. There is one.
 
 use super::{
-    atomic::AtomicU32,
+    atomic::{
+        AtomicPtr,
+        AtomicU32, //
+    },
     bindings,
+    percpu::{
+        self,
+        NoPreempt, //
+    },
     rcu::{
         after_readers,
         AfterReaders,
         HasAfterReaders, //
-    }, //
+    },
+    task, //
 };
 use core::{
     marker::PhantomData,
@@ -39,6 +47,7 @@ const REMOVED: u32 = 1 << 31;
 /// The table's reference to the object is dropped by whoever finds that the entry is [`REMOVED`],
 /// which it becomes when no reader can find it any more, and has no users.
 #[pin_data]
+#[repr(C)]
 pub(crate) struct Entry {
     #[pin]
     entry: Opaque<bindings::utrace_entry>,
@@ -80,16 +89,61 @@ impl Entry {
         self.filter_word().store(filter | ANY);
     }
 
-    #[inline]
+    #[inline(always)]
     fn filter_word(&self) -> &AtomicU32 {
-        // SAFETY: As for `users`.
-        unsafe { &*(&raw const (*self.entry.get()).filter).cast::<AtomicU32>() }
+        // SAFETY: The entry is valid.
+        unsafe { filter_of(self.entry.get()) }
     }
 
+    #[inline(always)]
     fn users(&self) -> &AtomicU32 {
-        // SAFETY: The field is valid as long as the entry, aligned, and only used atomically.
-        unsafe { &*(&raw const (*self.entry.get()).users).cast::<AtomicU32>() }
+        // SAFETY: The entry is valid.
+        unsafe { users_of(self.entry.get()) }
     }
+}
+
+/// # Safety
+///
+/// The entry is valid for `'a`.
+#[inline(always)]
+unsafe fn filter_of<'a>(entry: *mut bindings::utrace_entry) -> &'a AtomicU32 {
+    // SAFETY: By the contract; the field is aligned, and only used atomically.
+    unsafe { &*(&raw const (*entry).filter).cast::<AtomicU32>() }
+}
+
+/// # Safety
+///
+/// The entry is valid for `'a`.
+#[inline(always)]
+unsafe fn users_of<'a>(entry: *mut bindings::utrace_entry) -> &'a AtomicU32 {
+    // SAFETY: As above.
+    unsafe { &*(&raw const (*entry).users).cast::<AtomicU32>() }
+}
+
+/// The entry of `task` behind `entry`, or null.
+#[cold]
+#[inline(never)]
+fn further(
+    mut entry: *mut bindings::utrace_entry,
+    task: *mut bindings::task_struct,
+) -> *mut bindings::utrace_entry {
+    // SAFETY: The caller is a reader of the table, so that what is found there is valid.
+    while !entry.is_null() && unsafe { (*entry).task } != task {
+        // SAFETY: As above; the node comes first, and its first field is the next one.
+        entry = unsafe { &*entry.cast::<AtomicPtr<bindings::utrace_entry>>() }.load();
+    }
+    entry
+}
+
+/// The first entry of the list in which that of `task` is.
+#[inline(always)]
+fn bucket(task: *mut bindings::task_struct) -> &'static AtomicPtr<bindings::utrace_entry> {
+    // As `hash_ptr` of the kernel, which has put it there.
+    const GOLDEN_RATIO_64: u64 = 0x61C8_8646_80B5_83EB;
+    let hash = (task as u64).wrapping_mul(GOLDEN_RATIO_64) >> (64 - bindings::UTRACE_TABLE_BITS);
+    // SAFETY: The table has so many lists while hooks and modules look things up, and a list is a
+    // pointer to the first node, which is what an entry begins with.
+    unsafe { &*bindings::utrace_table_buckets.add(hash as usize).cast() }
 }
 
 /// Says where the [`Entry`] of a `T` is.
@@ -170,13 +224,33 @@ impl<T: HasEntry> Table<T> {
 
     /// The object of the current thread, if that is not being killed and the object's filter has
     /// one of these bits.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn lookup_current(&self, filter: u32) -> Option<User<T>> {
-        // SAFETY: The table is initialised.
-        self.user(unsafe { bindings::utrace_table_get_current(filter) })
+        let current = percpu::current_task();
+        // SAFETY: The current thread is valid.
+        let task = unsafe { task::from_raw(current) };
+        if task::is_signalled(task) && task::fatal_signal_pending() {
+            return None;
+        }
+        let reader = NoPreempt::new();
+        let mut entry = bucket(current).load();
+        // SAFETY: What is found in the table stays valid as long as we are a reader, and its task
+        // does not change.
+        if entry.is_null() || unsafe { (*entry).task } != current {
+            entry = further(entry, current);
+        }
+        // SAFETY: As above.
+        if entry.is_null() || unsafe { filter_of(entry) }.load() & filter == 0 {
+            drop(reader);
+            return None;
+        }
+        // SAFETY: As above.
+        unsafe { users_of(entry) }.fetch_add(1);
+        drop(reader);
+        self.user(entry)
     }
 
-    #[inline]
+    #[inline(always)]
     fn user(&self, entry: *mut bindings::utrace_entry) -> Option<User<T>> {
         let entry = NonNull::new(entry)?;
         // INVARIANT: The C function has counted us. The pointer to the object is the one that
@@ -222,8 +296,9 @@ impl<T: HasEntry> Deref for User<T> {
 impl<T: HasEntry> Drop for User<T> {
     #[inline]
     fn drop(&mut self) {
+        let object = self.0;
         if entry(&**self).users().fetch_add(u32::MAX) == REMOVED | 1 {
-            drop_removed(self.0);
+            drop_removed(object);
         }
     }
 }

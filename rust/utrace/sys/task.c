@@ -42,12 +42,13 @@ bool utrace_is_group_dead(struct task_struct *task)
 	return atomic_read(&task->signal->live) == 0;
 }
 
-/* For a thread that is dead, by itself. The historic DEATH_REAP is -1, DEATH_DELAYED_GROUP_LEADER -2. */
-int utrace_death_signal(struct task_struct *task)
+/*
+ * For a thread that is dead, by itself. The historic DEATH_REAP is -1, DEATH_DELAYED_GROUP_LEADER -2.
+ * One that has not let go of itself, and is a zombie no more, was waited for, and so the last one.
+ */
+int utrace_death_signal(struct task_struct *task, bool let_go)
 {
-	if (READ_ONCE(task->exit_state) != EXIT_ZOMBIE)
-		return -1;
-	if (!thread_group_leader(task))
+	if (let_go || !thread_group_leader(task))
 		return -1;
 	return thread_group_empty(task) ? task->exit_signal : -2;
 }

@@ -186,11 +186,11 @@ pub(crate) fn smp_mb() {
     unsafe { bindings::utrace_smp_mb() }
 }
 
-/// What the parent of the current thread, which is dead, was sent: a signal, or 0; -1 if the thread
-/// has been let go of already, -2 if its process has other threads.
-pub(crate) fn death_signal(task: &Task) -> c_int {
+/// What the parent of the current thread, which is dead, was sent: a signal, or 0; -1 if nobody has
+/// to wait for the thread, as when it has let go of itself, -2 if its process has other threads.
+pub(crate) fn death_signal(task: &Task, let_go: bool) -> c_int {
     // SAFETY: `task` is valid.
-    unsafe { bindings::utrace_death_signal(task.as_ptr()) }
+    unsafe { bindings::utrace_death_signal(task.as_ptr(), let_go) }
 }
 
 /// Changes the exit code of the process if it exits as a whole and the current thread is its leader.

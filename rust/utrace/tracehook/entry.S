@@ -37,19 +37,20 @@ SYM_FUNC_START(utrace_tramp_\name)
 SYM_FUNC_END(utrace_tramp_\name)
 .endm
 
-/* The same for the functions that every system call of a traced thread passes: a struct SyscallArgs. */
+/*
+ * The same for the functions that every system call of a traced thread passes: the handler gets the
+ * first argument, the registers, and returns the second one.
+ */
 .macro HOOK_SYSCALL name
 SYM_FUNC_START(utrace_tramp_\name)
 	ENDBR
 	pushq	%rbp
 	movq	%rsp, %rbp
 	CALL_DEPTH_ACCOUNT
-	pushq	%rsi
 	pushq	%rdi
-	movq	%rsp, %rdi
 	call	utrace_hook_\name
+	movq	%rax, %rsi
 	popq	%rdi
-	popq	%rsi
 	popq	%rbp
 	RET
 SYM_FUNC_END(utrace_tramp_\name)

@@ -41,14 +41,6 @@ pub(crate) struct HookArgs {
     r9: c_ulong,
 }
 
-/// The same of the two functions that every system call of a traced thread passes, which have no
-/// more than two arguments.
-#[repr(C)]
-pub(crate) struct SyscallArgs {
-    di: c_ulong,
-    si: c_ulong,
-}
-
 /// What happens in the kernel. Every method but `killed` may sleep.
 pub(crate) trait Events: 'static {
     /// The current thread makes a system call; ptrace, seccomp and user dispatch are done with it.
@@ -204,24 +196,15 @@ fn install(point: &Point, index: usize) -> Result<DirectHook> {
     })
 }
 
-impl SyscallArgs {
-    /// The registers argument.
-    ///
-    /// # Safety
-    ///
-    /// The first argument must be the current thread's registers.
-    #[inline(always)]
-    pub(crate) unsafe fn regs<'a>(&self) -> Regs<'a> {
-        // SAFETY: By the contract; never null.
-        unsafe { Regs::from_raw(NonNull::new_unchecked(self.di as *mut bindings::pt_regs)) }
-    }
-
-    /// Changes the second argument: what probes after us are told as the number of a call (7.2), or
-    /// its result.
-    #[inline(always)]
-    pub(crate) fn set_second(&mut self, value: c_long) {
-        self.si = value as c_ulong;
-    }
+/// The registers argument.
+///
+/// # Safety
+///
+/// They must be the current thread's.
+#[inline(always)]
+pub(crate) unsafe fn regs<'a>(regs: *mut bindings::pt_regs) -> Regs<'a> {
+    // SAFETY: By the contract; never null.
+    unsafe { Regs::from_raw(NonNull::new_unchecked(regs)) }
 }
 
 /// A wrapped call of `get_signal`.
@@ -270,11 +253,11 @@ macro_rules! tracehook_entries {
                 sys::bindings,
                 tracehook::{
                     hooks::{
+                        self,
                         get_signal,
                         thread,
                         Events,
-                        HookArgs,
-                        SyscallArgs, //
+                        HookArgs, //
                     },
                     syscall_bit, //
                 },
@@ -284,24 +267,24 @@ macro_rules! tracehook_entries {
             ///
             /// Called by the trampoline of this name only.
             #[no_mangle]
-            unsafe extern "C" fn utrace_hook_syscall_enter(args: &mut SyscallArgs) {
+            unsafe extern "C" fn utrace_hook_syscall_enter(regs: *mut bindings::pt_regs) -> c_long {
                 // SAFETY: `trace_syscall_enter` takes the registers.
-                let mut regs = unsafe { args.regs() };
+                let mut regs = unsafe { hooks::regs(regs) };
                 <$events>::syscall_enter(&mut regs);
-                let nr = regs.nr();
-                args.set_second(nr);
+                // What probes after us are told as the number of the call (7.2).
+                regs.nr()
             }
 
             /// # Safety
             ///
             /// Called by the trampoline of this name only.
             #[no_mangle]
-            unsafe extern "C" fn utrace_hook_syscall_exit(args: &mut SyscallArgs) {
+            unsafe extern "C" fn utrace_hook_syscall_exit(regs: *mut bindings::pt_regs) -> c_long {
                 // SAFETY: `trace_syscall_exit` takes the registers.
-                let mut regs = unsafe { args.regs() };
+                let mut regs = unsafe { hooks::regs(regs) };
                 <$events>::syscall_exit(&mut regs);
-                let result = regs.result();
-                args.set_second(result);
+                // And as its result.
+                regs.result()
             }
 
             /// # Safety
