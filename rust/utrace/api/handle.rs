@@ -29,6 +29,7 @@ use crate::{
             self,
             Match, //
         },
+        calls::CallSet,
         control,
         global,
         object, //
@@ -240,8 +241,9 @@ impl EngineRef {
     }
 }
 
-/// How [`Engine::attach_with`] looks at engines that the thread has already. The historic flags.
-#[derive(Clone, Copy, Default)]
+/// How [`Engine::attach_with`] looks at engines that the thread has already, by the historic flags;
+/// and of which system calls the new one hears.
+#[derive(Clone, Default)]
 pub struct AttachOptions {
     /// `UTRACE_ATTACH_EXCLUSIVE`: fail if an engine matches; with neither of the following, any.
     pub exclusive: bool,
@@ -249,10 +251,13 @@ pub struct AttachOptions {
     pub match_ops: bool,
     /// `UTRACE_ATTACH_MATCH_DATA`: only an engine of the same tracer value matches.
     pub match_data: bool,
+    /// The engine is called for the entry and the exit of these system calls only; `None`: of all.
+    /// QUIESCE, if it wants that, comes before each of them all the same.
+    pub calls: Option<Arc<CallSet>>,
 }
 
 impl AttachOptions {
-    fn what<T: Tracer>(self, tracer: &Arc<T>) -> Match {
+    fn what<T: Tracer>(&self, tracer: &Arc<T>) -> Match {
         Match {
             ops: self.match_ops.then(TypeId::of::<T>),
             data: self.match_data.then(|| Arc::as_ptr(tracer) as usize),
@@ -313,7 +318,7 @@ impl<T: Tracer> Engine<T> {
     /// * `ESRCH`: the thread is being released.
     /// * `ENOMEM`.
     pub fn attach(thread: &Task, tracer: Arc<T>) -> Result<Self> {
-        Self::new(thread, tracer, implemented::<T>(), None)
+        Self::new(thread, tracer, implemented::<T>(), None, None)
     }
 
     /// As [`Engine::attach`], for `events` only, and with an eye on other engines.
@@ -329,22 +334,24 @@ impl<T: Tracer> Engine<T> {
         options: AttachOptions,
     ) -> Result<Self> {
         let exclusive = options.exclusive.then(|| options.what(&tracer));
-        Self::new(thread, tracer, events, exclusive)
+        Self::new(thread, tracer, events, options.calls, exclusive)
     }
 
     fn new(
         thread: &Task,
         tracer: Arc<T>,
         events: EventSet,
+        calls: Option<Arc<CallSet>>,
         exclusive: Option<Match>,
     ) -> Result<Self> {
         let shell = KBox::new(Shell(tracer), GFP_KERNEL)?;
         let engine = match exclusive {
-            None => attach::attach(thread, shell, events.bits(), None)?,
+            None => attach::attach(thread, shell, events.bits(), calls, None)?,
             Some(which) => attach::attach(
                 thread,
                 shell,
                 events.bits(),
+                calls,
                 Some(&|engine| which.fits(engine)),
             )?,
         };

@@ -21,6 +21,10 @@ mod shell;
 pub mod ticket;
 pub mod tracer;
 
+pub use crate::engine::calls::{
+    CallAbi,
+    CallSet, //
+};
 pub use crate::sys::{
     kthread::{
         Body,

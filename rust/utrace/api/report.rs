@@ -97,12 +97,14 @@ macro_rules! stoppable {
             /// The ticket of the stop that this callback makes if it returns
             /// [`Action::Stop`](super::Action::Stop). Valid already; over when the callback returns
             /// anything else.
+            #[inline]
             pub fn ticket(&self) -> Ticket {
                 Ticket::new(self.common.engine, self.common.ticket)
             }
 
             /// The callback has returned [`Action::Pause`](super::Action::Pause) for this event, and
             /// that stop is over.
+            #[inline]
             pub fn is_again(&self) -> bool {
                 self.common.engine.again.get()
             }
@@ -139,6 +141,7 @@ present!(SyscallEntryReport, |_| At::Entry);
 impl SyscallEntryReport<'_> {
     /// The number of the call, as engines called before may have changed it. x32 calls carry their
     /// bit.
+    #[inline]
     pub fn nr(&self) -> i32 {
         self.regs.nr() as i32
     }
@@ -164,6 +167,7 @@ impl SyscallEntryReport<'_> {
     }
 
     /// The `AUDIT_ARCH_*` number of the call's convention: tells 32-bit calls from 64-bit ones.
+    #[inline]
     pub fn arch(&self) -> u32 {
         self.regs.arch()
     }
@@ -178,13 +182,21 @@ impl SyscallEntryReport<'_> {
         self.regs.sp()
     }
 
+    /// Has the engine called for the exit of this call, if it has asked for exits, whether that is in
+    /// its [`CallSet`](crate::CallSet) or not.
+    pub fn want_exit(&mut self) {
+        self.common.engine.wants_exit.set(true);
+    }
+
     /// An engine that was called before this one has aborted the call.
+    #[inline]
     pub fn is_aborted(&self) -> bool {
         self.aborted
     }
 
     /// `UTRACE_SYSCALL_RESUMED`: the entry is reported again, because somebody asked for a report
     /// when the thread was resumed here.
+    #[inline]
     pub fn is_resumed(&self) -> bool {
         self.resumed
     }
@@ -200,11 +212,13 @@ present!(SyscallExitReport, |_| At::Exit);
 
 impl SyscallExitReport<'_> {
     /// The number with which the call was made; -1 if it was aborted.
+    #[inline]
     pub fn nr(&self) -> i32 {
         self.regs.nr() as i32
     }
 
     /// The result: a value, or a negative errno (the kernel's own restart codes included).
+    #[inline]
     pub fn result(&self) -> isize {
         self.regs.result()
     }
@@ -215,6 +229,7 @@ impl SyscallExitReport<'_> {
     }
 
     /// See [`SyscallEntryReport::arch`].
+    #[inline]
     pub fn arch(&self) -> u32 {
         self.regs.arch()
     }

@@ -112,7 +112,7 @@ impl Wanted {
             false => None,
         };
         // If this fails the object goes without a call of `release`.
-        let engine = attach::attach(task, shell, 0, exclusive)?;
+        let engine = attach::attach(task, shell, 0, None, exclusive)?;
         object.set_engine(engine);
         Ok(object)
     }

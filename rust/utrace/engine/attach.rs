@@ -3,6 +3,7 @@
 //! Attaching, finding and ending engines.
 
 use super::{
+    calls::CallSet,
     events::Events,
     global::{
         self,
@@ -90,6 +91,7 @@ pub(crate) fn attach(
     task: &Task,
     callbacks: KBox<dyn Callbacks>,
     events: u32,
+    calls: Option<Arc<CallSet>>,
     exclusive: Option<Which<'_>>,
 ) -> Result<Arc<Engine>> {
     if events & !event::ALL != 0 {
@@ -113,6 +115,7 @@ pub(crate) fn attach(
                 owner,
                 identity,
                 events,
+                calls.clone(),
                 Payload::new(callbacks),
             ),
             None => Err(EINVAL),

@@ -92,13 +92,36 @@ fn enter(utrace: &User<Utrace>, regs: &mut Regs<'_>, first: Outcome) {
     }
 }
 
-/// Nobody wants to hear of the call, or the thread is being killed.
+/// The thread is being killed.
 #[cold]
 #[inline(never)]
-fn enter_unreported(regs: &mut Regs<'_>) {
-    if task::fatal_signal_pending() && task::with_current(wants_entry) {
-        skip_for_kill(regs);
+fn enter_killed(mut regs: Regs<'_>) -> c_long {
+    if task::with_current(wants_entry) {
+        skip_for_kill(&mut regs);
     }
+    regs.nr()
+}
+
+/// The structure of the current thread, if engines want the event and may want this call.
+#[inline(always)]
+fn selected(event: Event, regs: &Regs<'_>) -> Option<User<Utrace>> {
+    // SAFETY: The thread itself, which is in no pass for this event.
+    let selects = |utrace: &Utrace| unsafe { utrace.selects(event, regs) };
+    let table = &global::get().table;
+    table.lookup_current_if(event.bit(), selects)
+}
+
+/// Apart from the look-up, which needs fewer registers.
+#[inline(never)]
+fn enter_reported(utrace: User<Utrace>, mut regs: Regs<'_>) -> c_long {
+    report::syscall_pass(utrace, Event::SyscallEntry, &mut regs, enter);
+    regs.nr()
+}
+
+#[inline(never)]
+fn exit_reported(utrace: User<Utrace>, mut regs: Regs<'_>) -> c_long {
+    report::syscall_pass(utrace, Event::SyscallExit, &mut regs, |_, _, _| ());
+    regs.result()
 }
 
 fn wants_entry(task: &Task) -> bool {
@@ -108,18 +131,24 @@ fn wants_entry(task: &Task) -> bool {
 
 impl tracehook::Events for Events {
     #[inline(always)]
-    fn syscall_enter(regs: &mut Regs<'_>) {
-        let Some(utrace) = current_utrace(Event::SyscallEntry) else {
-            enter_unreported(regs);
-            return;
-        };
-        report::syscall_pass(utrace, Event::SyscallEntry, regs, enter);
+    fn syscall_enter(regs: Regs<'_>) -> c_long {
+        if task::is_being_killed() {
+            return enter_killed(regs);
+        }
+        match selected(Event::SyscallEntry, &regs) {
+            Some(utrace) => enter_reported(utrace, regs),
+            None => regs.nr(),
+        }
     }
 
     #[inline(always)]
-    fn syscall_exit(regs: &mut Regs<'_>) {
-        if let Some(utrace) = current_utrace(Event::SyscallExit) {
-            report::syscall_pass(utrace, Event::SyscallExit, regs, |_, _, _| ());
+    fn syscall_exit(regs: Regs<'_>) -> c_long {
+        if task::is_being_killed() {
+            return regs.result();
+        }
+        match selected(Event::SyscallExit, &regs) {
+            Some(utrace) => exit_reported(utrace, regs),
+            None => regs.result(),
         }
     }
 

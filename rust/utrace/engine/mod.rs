@@ -11,10 +11,12 @@
 //! * [`signal`]: what becomes of signals.
 //! * [`examine`]: looking at a thread that an engine holds.
 //! * [`report`]: the passes over the engines of a thread.
+//! * [`calls`]: which system calls an engine is called for.
 //! * [`events`]: what each hook reports.
 //! * [`show`]: what can be seen of all this in debugfs.
 
 pub(crate) mod attach;
+pub(crate) mod calls;
 pub(crate) mod control;
 pub(crate) mod events;
 pub(crate) mod examine;

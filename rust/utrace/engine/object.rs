@@ -3,6 +3,10 @@
 //! One engine: one tracer's attachment to one thread.
 
 use super::{
+    calls::{
+        self,
+        CallSet, //
+    },
     payload::Payload,
     thread::Utrace, //
 };
@@ -22,6 +26,7 @@ use crate::{
             AtomicU64, //
         },
         module::Owner,
+        syscall::Regs,
         task, //
     }, //
 };
@@ -52,6 +57,11 @@ pub(crate) struct Engine {
     /// reaper, or who lets the tracer go.
     caller: AtomicU64,
     events: AtomicU32,
+    /// The system calls that it hears of; `None`: all.
+    calls: Option<Arc<CallSet>>,
+    /// It hears of the exit of the current call, whatever `calls` says. Only the thread itself reads
+    /// and writes it.
+    pub(crate) wants_exit: AtomicFlag,
     pub(crate) payload: Payload,
 }
 
@@ -62,6 +72,7 @@ impl Engine {
         owner: Owner,
         identity: (TypeId, usize),
         events: u32,
+        calls: Option<Arc<CallSet>>,
         payload: Payload,
     ) -> Result<Arc<Self>> {
         Ok(Arc::new(
@@ -76,6 +87,8 @@ impl Engine {
                 again: AtomicFlag::new(false),
                 caller: AtomicU64::new(0),
                 events: AtomicU32::new(events & event::ALL),
+                calls,
+                wants_exit: AtomicFlag::new(false),
                 payload,
             },
             GFP_KERNEL,
@@ -102,6 +115,19 @@ impl Engine {
     #[inline(always)]
     pub(crate) fn wants(&self, event: Event) -> bool {
         self.wanted() & event.bit() != 0
+    }
+
+    /// Whether the engine wants to hear of the system call that `regs` are in, as far as its set says.
+    /// For the thread itself.
+    #[inline(always)]
+    pub(crate) fn selects(&self, event: Event, regs: &Regs<'_>) -> bool {
+        match &self.calls {
+            None => true,
+            Some(calls) => match event {
+                Event::SyscallEntry => calls.has(regs, calls::ENTRY),
+                _ => calls.has(regs, calls::EXIT) || self.wants_exit.get(),
+            },
+        }
     }
 
     /// Notes that the current thread, which need not be the traced one, runs code of the tracer, or

@@ -174,7 +174,8 @@ pub(crate) fn syscall_pass(utrace: User<Utrace>, event: Event, regs: &mut Regs<'
     let Some(view) = (unsafe { utrace.own_view() }) else {
         return syscall_within(utrace, event, regs, then);
     };
-    // A stop that was deferred is in the engine's word, and the callback does not begin.
+    // A stop that was deferred is in the engine's word, and the callback does not begin. Whether the
+    // call is one that it wants has been looked at.
     let Some(engine) = view.single() else {
         drop(view);
         return syscall_several(utrace, event, regs, then);
@@ -233,7 +234,10 @@ unsafe fn call_begun(
     let verdict = unsafe {
         match event {
             Event::SyscallEntry => tracer.syscall_entry(engine, ticket, regs, false, false),
-            _ => tracer.syscall_exit(engine, ticket, regs),
+            _ => {
+                inner.wants_exit.set(false);
+                tracer.syscall_exit(engine, ticket, regs)
+            }
         }
     };
     if trace::report_is_on() {
@@ -298,7 +302,7 @@ fn each_in_turn(
         if wanted & Event::Quiesce.bit() != 0 {
             return Some(syscall_slowly(utrace, event, regs, rest, None));
         }
-        if wanted & event.bit() != 0 {
+        if wanted & event.bit() != 0 && engine.selects(event, regs) {
             window(Window::BeforeCallback, engine);
             let Some(begun) = engine.word.begin(event.number()) else {
                 if engine.word.is_detached() {
@@ -382,6 +386,11 @@ fn one(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &mu
     } else if wanted & event.bit() == 0 {
         return;
     }
+    if let Data::SyscallEntry { regs, .. } | Data::SyscallExit { regs } = data {
+        if !engine.selects(event, regs) {
+            return;
+        }
+    }
     if call(engine, event, event, data, outcome) {
         call_again(engine, event, event, data, outcome);
     }
@@ -447,6 +456,9 @@ fn call(
     };
     if event == Event::Reap {
         engine.set_caller(true);
+    }
+    if called == Event::SyscallExit {
+        engine.wants_exit.set(false);
     }
     // SAFETY: The callback was entered above, and is left below.
     let verdict = unsafe { engine.payload.call(engine, ticket, data) };

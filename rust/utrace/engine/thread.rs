@@ -30,6 +30,7 @@ use crate::{
             PassCell,
             PassGuard, //
         },
+        syscall::Regs,
         table::{
             Entry,
             HasEntry, //
@@ -235,19 +236,54 @@ impl Utrace {
         View { seen, copy }
     }
 
-    /// As [`Self::view`], but none for a report within a report, and for the thread itself only.
+    /// As [`Self::view`], but none for a report within a report, and as the thread itself saw the
+    /// engines last.
     ///
     /// # Safety
     ///
-    /// As there.
+    /// As there, and by the thread itself.
     #[inline(always)]
     pub(crate) unsafe fn own_view(&self) -> Option<OwnView<'_>> {
         // SAFETY: By the contract.
-        let mut seen = unsafe { self.seen.take() }?;
+        unsafe { self.seen.take() }.map(OwnView)
+    }
+
+    /// Whether some engine may want to hear of the system call that `regs` are in: exact when there
+    /// is one, without QUIESCE, and the thread has seen it.
+    ///
+    /// # Safety
+    ///
+    /// By the thread itself, which has found the structure in the table.
+    #[inline(always)]
+    pub(crate) unsafe fn selects(&self, event: Event, regs: &Regs<'_>) -> bool {
+        // SAFETY: By the contract; the look is over when this returns, or begins anew.
+        let seen = unsafe { self.seen.peek() };
         if seen.generation != self.generation.load() {
-            self.look(&mut seen);
+            // SAFETY: By the contract.
+            return unsafe { self.selects_anew(event, regs) };
         }
-        Some(OwnView(seen))
+        match &seen.single {
+            Some(engine) => engine.selects(event, regs),
+            None => true,
+        }
+    }
+
+    /// The same where the list has changed. A report within a report leaves that to the outer one.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::selects`].
+    #[cold]
+    #[inline(never)]
+    unsafe fn selects_anew(&self, event: Event, regs: &Regs<'_>) -> bool {
+        // SAFETY: By the contract.
+        let Some(mut seen) = (unsafe { self.seen.take() }) else {
+            return true;
+        };
+        self.look(&mut seen);
+        seen.single
+            .as_ref()
+            .is_none_or(|engine| engine.selects(event, regs))
     }
 
     /// For a report within a report.
@@ -256,7 +292,7 @@ impl Utrace {
         self.list.lock().engines.clone()
     }
 
-    /// Brings what the thread knows of its engines up to date.
+    /// Brings what the thread knows of its engines up to date. Does not sleep.
     #[cold]
     fn look(&self, seen: &mut Seen) {
         let list = self.list.lock();

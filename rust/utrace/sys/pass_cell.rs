@@ -53,6 +53,20 @@ impl<T> PassCell<T> {
     }
 }
 
+impl<T> PassCell<T> {
+    /// A look at the value, taken or not.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::take`], but that the caller may have a guard; it does not use that as long as
+    /// it has what this returns.
+    #[inline(always)]
+    pub(crate) unsafe fn peek(&self) -> &T {
+        // SAFETY: By the contract.
+        unsafe { &*self.value.get() }
+    }
+}
+
 /// Has the value of a [`PassCell`].
 pub(crate) struct PassGuard<'a, T>(&'a PassCell<T>, NotThreadSafe);
 

@@ -34,11 +34,6 @@ void utrace_syscall_skip(struct pt_regs *regs)
 	regs->orig_ax = -1;
 }
 
-u32 utrace_syscall_arch(void)
-{
-	return syscall_get_arch(current);
-}
-
 unsigned long utrace_regs_ip(struct pt_regs *regs)
 {
 	return instruction_pointer(regs);

@@ -4,6 +4,7 @@
 
 use super::{
     bindings,
+    percpu,
     still::Still, //
 };
 use core::{
@@ -60,6 +61,14 @@ impl<'a> Regs<'a> {
         unsafe { (*self.as_ptr()).orig_ax as c_int as c_long }
     }
 
+    /// Whether it is a 32-bit call.
+    #[inline(always)]
+    pub(crate) fn is_compat(&self) -> bool {
+        // SAFETY: The current thread is valid, and only itself changes this.
+        let status = unsafe { (*percpu::current_task()).thread_info.status };
+        status & bindings::TS_COMPAT != 0
+    }
+
     pub(crate) fn set_nr(&mut self, nr: c_long) {
         // SAFETY: See `nr`.
         unsafe { bindings::utrace_syscall_set_nr(self.as_ptr(), nr) }
@@ -96,8 +105,10 @@ impl<'a> Regs<'a> {
 
     /// The `AUDIT_ARCH_*` of the call.
     pub(crate) fn arch(&self) -> u32 {
-        // SAFETY: No requirements.
-        unsafe { bindings::utrace_syscall_arch() }
+        match self.is_compat() {
+            true => bindings::AUDIT_ARCH_I386,
+            false => bindings::AUDIT_ARCH_X86_64,
+        }
     }
 
     pub(crate) fn ip(&self) -> c_ulong {

@@ -226,12 +226,21 @@ impl<T: HasEntry> Table<T> {
     /// one of these bits.
     #[inline(always)]
     pub(crate) fn lookup_current(&self, filter: u32) -> Option<User<T>> {
-        let current = percpu::current_task();
-        // SAFETY: The current thread is valid.
-        let task = unsafe { task::from_raw(current) };
-        if task::is_signalled(task) && task::fatal_signal_pending() {
+        if task::is_being_killed() {
             return None;
         }
+        self.lookup_current_if(filter, |_| true)
+    }
+
+    /// The object of the current thread, if its filter has one of these bits and `wanted` says so,
+    /// which must not sleep.
+    #[inline(always)]
+    pub(crate) fn lookup_current_if(
+        &self,
+        filter: u32,
+        wanted: impl FnOnce(&T) -> bool,
+    ) -> Option<User<T>> {
+        let current = percpu::current_task();
         let reader = NoPreempt::new();
         let mut entry = bucket(current).load();
         // SAFETY: What is found in the table stays valid as long as we are a reader, and its task
@@ -239,8 +248,11 @@ impl<T: HasEntry> Table<T> {
         if entry.is_null() || unsafe { (*entry).task } != current {
             entry = further(entry, current);
         }
-        // SAFETY: As above.
-        if entry.is_null() || unsafe { filter_of(entry) }.load() & filter == 0 {
+        // SAFETY: As above; the second is where the first is not null.
+        let found = !entry.is_null()
+            && unsafe { filter_of(entry) }.load() & filter != 0
+            && wanted(unsafe { Self::object(entry).as_ref() });
+        if !found {
             drop(reader);
             return None;
         }
@@ -250,14 +262,27 @@ impl<T: HasEntry> Table<T> {
         self.user(entry)
     }
 
+    /// The object of an entry.
+    ///
+    /// # Safety
+    ///
+    /// The entry was found in the table.
+    #[inline(always)]
+    unsafe fn object(entry: *mut bindings::utrace_entry) -> NonNull<T> {
+        let offset = <T as HasEntry>::OFFSET + core::mem::offset_of!(Entry, entry);
+        // SAFETY: By the contract of `HasEntry`, and ours: not null.
+        unsafe { NonNull::new_unchecked(entry.byte_sub(offset).cast()) }
+    }
+
     #[inline(always)]
     fn user(&self, entry: *mut bindings::utrace_entry) -> Option<User<T>> {
-        let entry = NonNull::new(entry)?;
-        // INVARIANT: The C function has counted us. The pointer to the object is the one that
-        // `insert` got from `Arc::into_raw`.
-        let offset = <T as HasEntry>::OFFSET + core::mem::offset_of!(Entry, entry);
-        // SAFETY: By the contract of `HasEntry`.
-        Some(User(unsafe { entry.byte_sub(offset) }.cast()))
+        if entry.is_null() {
+            return None;
+        }
+        // SAFETY: It was found in the table.
+        // INVARIANT: And we have been counted. The pointer to the object is the one that `insert`
+        // got from `Arc::into_raw`.
+        Some(User(unsafe { Self::object(entry) }))
     }
 }
 

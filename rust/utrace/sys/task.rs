@@ -4,7 +4,8 @@
 
 use super::{
     bindings,
-    direct, //
+    direct,
+    percpu, //
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -131,6 +132,13 @@ pub(crate) fn is_signalled(task: &Task) -> bool {
     // SAFETY: `task` is valid; a volatile read, as others change the word.
     let flags = unsafe { (&raw const (*task.as_ptr()).thread_info.flags).read_volatile() };
     flags & bindings::UTRACE_SIGPENDING as c_ulong != 0
+}
+
+/// Whether the current thread is being killed. Without a call where no signal is pending.
+#[inline(always)]
+pub(crate) fn is_being_killed() -> bool {
+    // SAFETY: The current thread is valid.
+    is_signalled(unsafe { from_raw(percpu::current_task()) }) && fatal_signal_pending()
 }
 
 /// Sets the state in which a parked thread sleeps.

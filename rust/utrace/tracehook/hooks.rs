@@ -44,9 +44,10 @@ pub(crate) struct HookArgs {
 /// What happens in the kernel. Every method but `killed` may sleep.
 pub(crate) trait Events: 'static {
     /// The current thread makes a system call; ptrace, seccomp and user dispatch are done with it.
-    fn syscall_enter(regs: &mut Regs<'_>);
-    /// The current thread has made a system call.
-    fn syscall_exit(regs: &mut Regs<'_>);
+    /// Gives what probes after us are told as its number (7.2).
+    fn syscall_enter(regs: Regs<'_>) -> c_long;
+    /// The current thread has made a system call. Gives what probes are told as its result.
+    fn syscall_exit(regs: Regs<'_>) -> c_long;
     /// The current thread has made `child`, which does not run yet.
     fn clone(child: &Task, flags: u64);
     /// The current thread has loaded a new program.
@@ -269,10 +270,7 @@ macro_rules! tracehook_entries {
             #[no_mangle]
             unsafe extern "C" fn utrace_hook_syscall_enter(regs: *mut bindings::pt_regs) -> c_long {
                 // SAFETY: `trace_syscall_enter` takes the registers.
-                let mut regs = unsafe { hooks::regs(regs) };
-                <$events>::syscall_enter(&mut regs);
-                // What probes after us are told as the number of the call (7.2).
-                regs.nr()
+                <$events>::syscall_enter(unsafe { hooks::regs(regs) })
             }
 
             /// # Safety
@@ -281,10 +279,7 @@ macro_rules! tracehook_entries {
             #[no_mangle]
             unsafe extern "C" fn utrace_hook_syscall_exit(regs: *mut bindings::pt_regs) -> c_long {
                 // SAFETY: `trace_syscall_exit` takes the registers.
-                let mut regs = unsafe { hooks::regs(regs) };
-                <$events>::syscall_exit(&mut regs);
-                // And as its result.
-                regs.result()
+                <$events>::syscall_exit(unsafe { hooks::regs(regs) })
             }
 
             /// # Safety
