@@ -95,6 +95,268 @@ FIXTURE_TEARDOWN(capi)
 	tracee_end(&self->tracee);
 }
 
+/* --- report_signal, report_jctl ---------------------------------------------------------------- */
+
+#define SIGNALS		UT_SIGNAL_ALL
+
+/* &enum utrace_signal_action, with UTRACE_RESUME. */
+#define S_DELIVER	(0x00 | 5)
+#define S_IGN		(0x10 | 5)
+#define S_TERM		(0x20 | 5)
+#define S_CORE		(0x30 | 5)
+#define S_STOP		(0x40 | 5)
+#define S_TSTP		(0x50 | 5)
+#define S_REPORT	(0x60 | 5)
+#define S_HANDLER	(0x70 | 5)
+#define S_HOLD		0x100
+#define S_PARK		(5)	/* to be taken off: UTRACE_STOP is 0 */
+
+static void count_value(int sig, siginfo_t *info, void *context)
+{
+	shared->count[1] = sig;
+	shared->count[2] = info->si_value.sival_int;
+	__atomic_fetch_add(&shared->count[0], 1, __ATOMIC_SEQ_CST);
+}
+
+static void count_other(int sig)
+{
+	shared->count[3]++;
+}
+
+/* A command: what it does for signals, and waits for one. */
+static long do_signals(long *args)
+{
+	struct sigaction action = { .sa_sigaction = count_value, .sa_flags = SA_SIGINFO };
+
+	setpgid(0, 0);
+	sigaction(SIGUSR1, &action, NULL);
+	sigaction(SIGUSR2, &action, NULL);
+	signal(SIGALRM, SIG_IGN);
+	/* Some shells ignore it for what they run. */
+	signal(SIGQUIT, SIG_DFL);
+	shared->flag[1] = 1;
+	while (!shared->flag[0])
+		pause();
+	return 0;
+}
+
+static int signal_engine(struct __test_metadata *_metadata, FIXTURE_DATA(capi) *self, unsigned int events)
+{
+	int engine;
+
+	shared->flag[1] = 0;
+	EXPECT_EQ(0, tracee_run(&self->tracee, do_signals, 0));
+	EXPECT_EQ(0, wait_until(shared->flag[1]));
+	engine = uc_engine(self->fd, self->pid, events);
+	EXPECT_GE(engine, 0);
+	return engine;
+}
+
+static int signal_child(pid_t pid, int sig, int value)
+{
+	return sigqueue(pid, sig, (union sigval) { .sival_int = value }) ? -errno : 0;
+}
+
+TEST_F(capi, signal_arguments)
+{
+	int engine = signal_engine(_metadata, self, SIGNALS);
+	const struct { int sig; unsigned int action; unsigned long handler; } cases[] = {
+		{ SIGUSR1, S_DELIVER, (unsigned long)count_value }, { SIGALRM, S_IGN, 1 },
+		{ SIGCHLD, S_IGN }, { SIGTERM, S_TERM }, { SIGQUIT, S_CORE }, { SIGSTOP, S_STOP }, { SIGTSTP, S_TSTP },
+	};
+	struct ut_event event;
+
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		/* None of them does anything. */
+		ASSERT_EQ(0, ut_on(self->fd, engine, UT_SIGNAL, cases[i].sig, S_IGN, 0, 1));
+		ASSERT_EQ(0, signal_child(self->pid, cases[i].sig, 100 + i));
+		ASSERT_EQ(0, ut_next(self->fd, &event));
+		EXPECT_EQ(UT_SIGNAL, event.event);
+		EXPECT_EQ(cases[i].sig, event.nr);
+		EXPECT_EQ(cases[i].action, event.resumed);
+		EXPECT_EQ(SI_QUEUE, event.result);
+		EXPECT_EQ(100 + i, (unsigned int)event.args[0]);
+		EXPECT_EQ(1, event.args[1]);
+		EXPECT_EQ(1, event.args[2]);
+		EXPECT_EQ(cases[i].handler, event.args[3]);
+	}
+	EXPECT_EQ(0, shared->count[0]);
+}
+
+/* The next engine is told what the one before has chosen. */
+TEST_F(capi, signal_choices_are_seen)
+{
+	static const unsigned int choices[] = { S_IGN, S_TERM, S_CORE, S_STOP, S_TSTP };
+	int first = signal_engine(_metadata, self, SIGNALS), second;
+	struct ut_event event;
+
+	second = uc_engine(self->fd, self->pid, SIGNALS);
+	ASSERT_GE(second, 0);
+	for (unsigned int i = 0; i < sizeof(choices) / sizeof(*choices); i++) {
+		ASSERT_EQ(0, ut_on(self->fd, first, UT_SIGNAL, -1, choices[i], 0, 1));
+		ASSERT_EQ(0, ut_on(self->fd, second, UT_SIGNAL, -1, S_IGN, 0, 1));
+		ASSERT_EQ(0, signal_child(self->pid, SIGUSR1, 0));
+		ASSERT_EQ(0, ut_next_from(self->fd, &event, second, UT_SIGNAL, SIGUSR1));
+		EXPECT_EQ(choices[i], event.resumed);
+	}
+	EXPECT_EQ(0, shared->count[0]);
+	EXPECT_EQ('S', thread_state(self->pid));
+}
+
+TEST_F(capi, signal_terminates)
+{
+	int engine = signal_engine(_metadata, self, SIGNALS);
+
+	ASSERT_EQ(0, ut_on(self->fd, engine, UT_SIGNAL, SIGUSR1, S_TERM, 0, 1));
+	ASSERT_EQ(0, signal_child(self->pid, SIGUSR1, 0));
+	EXPECT_TRUE(ended_by(tracee_status(&self->tracee), SIGUSR1));
+}
+
+TEST_F(capi, signal_dumps_core)
+{
+	int engine = signal_engine(_metadata, self, SIGNALS);
+
+	ASSERT_EQ(0, ut_on(self->fd, engine, UT_SIGNAL, SIGUSR1, S_CORE, 0, 1));
+	ASSERT_EQ(0, signal_child(self->pid, SIGUSR1, 0));
+	EXPECT_TRUE(ended_by(tracee_status(&self->tracee), SIGUSR1));
+}
+
+TEST_F(capi, signal_stops_the_process)
+{
+	int engine = signal_engine(_metadata, self, SIGNALS), status;
+
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, ut_on(self->fd, engine, UT_SIGNAL, SIGUSR1, i ? S_TSTP : S_STOP, 0, 1));
+		ASSERT_EQ(0, signal_child(self->pid, SIGUSR1, 0));
+		ASSERT_EQ(self->pid, waitpid(self->pid, &status, WUNTRACED));
+		ASSERT_TRUE(WIFSTOPPED(status));
+		EXPECT_EQ(i ? SIGTSTP : SIGSTOP, WSTOPSIG(status));
+		kill(self->pid, SIGCONT);
+		ASSERT_EQ(self->pid, waitpid(self->pid, &status, WCONTINUED));
+	}
+	EXPECT_EQ(0, shared->count[0]);
+}
+
+/* A stop keeps the thread where it is; the signal is found again, or was that one. */
+TEST_F(capi, signal_is_held)
+{
+	int engine = signal_engine(_metadata, self, SIGNALS);
+	struct ut_event event;
+
+	ASSERT_EQ(0, ut_on(self->fd, engine, UT_SIGNAL, SIGUSR1, S_HOLD | (S_IGN - S_PARK), 0, 1));
+	ASSERT_EQ(0, ut_on(self->fd, engine, UT_SIGNAL, SIGUSR1, S_DELIVER - S_PARK, 0, 1));
+	ASSERT_EQ(0, signal_child(self->pid, SIGUSR1, 7));
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, ut_next(self->fd, &event));
+		EXPECT_EQ(7, (int)event.args[0]);
+		ASSERT_EQ(0, wait_parked(self->pid));
+		EXPECT_EQ(0, shared->count[0]);
+		ASSERT_EQ(0, ut_resume(self->fd, engine, event.ticket));
+	}
+	EXPECT_EQ(0, wait_until(shared->count[0] == 1));
+	EXPECT_EQ(7, shared->count[2]);
+}
+
+TEST_F(capi, signal_is_changed)
+{
+	int engine = signal_engine(_metadata, self, SIGNALS);
+	struct ut_script script = {
+		.engine = engine, .event = UT_SIGNAL, .nr = SIGUSR1, .action = S_DELIVER,
+		.flags = UC_F_SIGNAL, .times = 1,
+		.args = { [UT_S_NUMBER] = SIGUSR2, [UT_S_VALUE] = 11 },
+	};
+
+	ASSERT_EQ(0, ut_script(self->fd, script));
+	ASSERT_EQ(0, signal_child(self->pid, SIGUSR1, 7));
+	EXPECT_EQ(0, wait_until(shared->count[0] == 1));
+	EXPECT_EQ(SIGUSR2, shared->count[1]);
+	EXPECT_EQ(11, shared->count[2]);
+	/* And its action, this once. */
+	script.args[UT_S_NUMBER] = 0;
+	script.args[UT_S_HANDLER] = (unsigned long)count_other;
+	ASSERT_EQ(0, ut_script(self->fd, script));
+	ASSERT_EQ(0, signal_child(self->pid, SIGUSR1, 7));
+	EXPECT_EQ(0, wait_until(shared->count[3] == 1));
+	ASSERT_EQ(0, signal_child(self->pid, SIGUSR1, 7));
+	EXPECT_EQ(0, wait_until(shared->count[0] == 2));
+	EXPECT_EQ(1, shared->count[3]);
+}
+
+/* A number that is no signal's is SIGTRAP. */
+TEST_F(capi, signal_is_changed_into_nonsense)
+{
+	int engine = signal_engine(_metadata, self, SIGNALS);
+
+	ASSERT_EQ(0, ut_script(self->fd, (struct ut_script) {
+		.engine = engine, .event = UT_SIGNAL, .nr = SIGUSR1, .action = S_DELIVER,
+		.flags = UC_F_SIGNAL, .times = 1, .args = { [UT_S_NUMBER] = SIGTRAP | 0x80 } }));
+	ASSERT_EQ(0, signal_child(self->pid, SIGUSR1, 7));
+	EXPECT_TRUE(ended_by(tracee_status(&self->tracee), SIGTRAP));
+}
+
+TEST_F(capi, signal_round_for_interrupt)
+{
+	int engine = signal_engine(_metadata, self, SIGNALS);
+	struct ut_event event;
+
+	ASSERT_EQ(0, ut_control(self->fd, engine, UT_INTERRUPT));
+	ASSERT_EQ(0, ut_next(self->fd, &event));
+	EXPECT_EQ(UT_ROUND_REPORT, event.event);
+	EXPECT_EQ(S_REPORT, event.resumed);
+	EXPECT_EQ(0, event.args[1]);
+	EXPECT_EQ(1, event.args[2]);
+	/* Plain UTRACE_RESUME delivers what was filled in: nothing was. */
+	EXPECT_EQ(-ETIME, ut_next_within(self->fd, &event, 20));
+	ASSERT_EQ(0, ut_script(self->fd, (struct ut_script) {
+		.engine = engine, .event = UT_ROUND_REPORT, .nr = -1, .action = S_DELIVER,
+		.flags = UC_F_SIGNAL, .times = 1,
+		.args = { [UT_S_NUMBER] = SIGUSR2, [UT_S_CODE] = SI_QUEUE, [UT_S_VALUE] = 3 } }));
+	ASSERT_EQ(0, ut_control(self->fd, engine, UT_INTERRUPT));
+	ASSERT_EQ(0, ut_next_of(self->fd, &event, UT_SIGNAL, SIGUSR2));
+	EXPECT_EQ(3, (int)event.args[0]);
+	EXPECT_EQ(0, wait_until(shared->count[0] == 1));
+	EXPECT_EQ(SIGUSR2, shared->count[1]);
+}
+
+TEST_F(capi, signal_round_for_a_handler)
+{
+	int engine = signal_engine(_metadata, self, SIGNALS);
+	struct ut_event event;
+
+	ASSERT_EQ(0, ut_on(self->fd, engine, UT_SIGNAL, SIGUSR1, UT_REPORT, 0, 1));
+	ASSERT_EQ(0, ut_on(self->fd, engine, UT_ROUND_HANDLER, -1, S_HANDLER - S_PARK, 0, 1));
+	ASSERT_EQ(0, signal_child(self->pid, SIGUSR1, 7));
+	ASSERT_EQ(0, ut_next_of(self->fd, &event, UT_SIGNAL, SIGUSR1));
+	ASSERT_EQ(0, ut_next(self->fd, &event));
+	EXPECT_EQ(UT_ROUND_HANDLER, event.event);
+	EXPECT_EQ(S_HANDLER, event.resumed);
+	EXPECT_EQ((unsigned long)count_value, event.args[4]);
+	ASSERT_EQ(0, wait_parked(self->pid));
+	EXPECT_EQ(0, shared->count[0]);
+	ASSERT_EQ(0, ut_resume(self->fd, engine, event.ticket));
+	EXPECT_EQ(0, wait_until(shared->count[0] == 1));
+}
+
+TEST_F(capi, jctl_arguments)
+{
+	int engine = signal_engine(_metadata, self, UT_JCTL), status;
+	struct ut_event event;
+
+	ASSERT_GE(engine, 0);
+	ASSERT_EQ(0, kill(self->pid, SIGSTOP));
+	ASSERT_EQ(0, ut_next(self->fd, &event));
+	EXPECT_EQ(UT_JCTL, event.event);
+	EXPECT_EQ(CLD_STOPPED, event.nr);
+	EXPECT_EQ(CLD_STOPPED, event.result);
+	EXPECT_EQ(PLAIN_RESUME, event.resumed);
+	ASSERT_EQ(self->pid, waitpid(self->pid, &status, WUNTRACED));
+	ASSERT_EQ(0, kill(self->pid, SIGCONT));
+	ASSERT_EQ(0, ut_next(self->fd, &event));
+	EXPECT_EQ(CLD_CONTINUED, event.nr);
+	EXPECT_EQ(CLD_CONTINUED, event.result);
+	ASSERT_EQ(self->pid, waitpid(self->pid, &status, WCONTINUED));
+}
+
 /* --- utrace_attach_task, utrace_attach_pid --------------------------------------------------- */
 
 TEST_F(capi, attach_einval)
@@ -739,9 +1001,10 @@ TEST_F(capi, set_events_errors)
 	int engine = uc_engine(self->fd, self->pid, 0), err;
 
 	ASSERT_GE(engine, 0);
-	for (unsigned int bit = 8; bit < 14; bit++)
-		EXPECT_EQ(-EOPNOTSUPP, ut_op(self->fd, UT_SET_EVENTS, engine, ENTRY | 1 << bit));
-	EXPECT_EQ(0, uc_info(self->fd, engine).flags);
+	for (unsigned int bit = 0; bit < 14; bit++) {
+		EXPECT_EQ(0, ut_set_events(self->fd, engine, ENTRY | 1 << bit));
+		EXPECT_EQ(ENTRY | 1 << bit, uc_info(self->fd, engine).flags);
+	}
 	/* The historic header's own bit. */
 	EXPECT_EQ(0, ut_op(self->fd, UT_SET_EVENTS, engine, ENTRY | 1 << 14));
 	EXPECT_EQ(ENTRY, uc_info(self->fd, engine).flags);

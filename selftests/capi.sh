@@ -59,15 +59,16 @@ check 'its thread runs on when it is unloaded' first_goes
 tree() {
 	listen
 	# Two programs, one of them by a child of a child: the shell, and three more threads.
-	begin '/bin/true; (/bin/true; :)'
+	begin '/bin/true; (/bin/true; :); trap : USR1; kill -USR1 $$; kill -USR1 $$'
 	ins utrace_c_count pid=$process && go && rmmod utrace_c_count || return
 	said 'utrace_c_count: 4 threads made these calls' &&
 		# execve
 		said 'call  59:        2 times' &&
 		# exit_group
-		said 'call 231:        4 times' && quiet
+		said 'call 231:        4 times' &&
+		said 'signal 10:       2 times' && quiet
 }
-check 'the calls of a process tree are counted, none missed' tree
+check 'the calls and signals of a process tree are counted, none missed' tree
 
 verbose() {
 	listen

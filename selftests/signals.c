@@ -8,6 +8,7 @@
 #include <sys/signalfd.h>
 #include <sys/time.h>
 #include <pthread.h>
+#include <setjmp.h>
 
 #include "ut.h"
 #include "kselftest_harness.h"
@@ -87,6 +88,8 @@ static pid_t start(int fd, int *engine, unsigned int events, void (*body)(void))
 	child = fork();
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* Some shells ignore it for what they run. */
+		signal(SIGQUIT, SIG_DFL);
 		while (!seen->go)
 			usleep(1000);
 		body();
@@ -582,6 +585,458 @@ TEST_F(signals, ptrace_sees_them_too)
 	ASSERT_EQ(0, ptrace(PTRACE_INTERRUPT, self->child, 0, 0));
 	ASSERT_EQ(self->child, waitpid(self->child, &status, 0));
 	ASSERT_EQ(0, ptrace(PTRACE_DETACH, self->child, 0, 0));
+}
+
+/* --- what engines make of a signal ------------------------------------------------------------- */
+
+#define CHANGE(sig, ...)								\
+	ut_script(self->fd, (struct ut_script) {					\
+		.engine = self->engine, .event = UT_SIGNAL, .nr = sig, .action = UT_RESUME,	\
+		.flags = UT_F_SIGNAL, .times = 1, .args = { __VA_ARGS__ } })
+
+TEST_F(signals, number_and_information_are_changed)
+{
+	struct ut_event event;
+	int second;
+
+	START(UT_SIGNAL_ALL, body_catch);
+	second = ut_attach(self->fd, self->child, UT_SIGNAL_ALL);
+	ASSERT_GE(second, 0);
+	CHANGE(SIGUSR1, [UT_S_NUMBER] = SIGRTMIN, [UT_S_CODE] = SI_MESGQ, [UT_S_VALUE] = 4711);
+	ASSERT_EQ(0, sigqueue(self->child, SIGUSR1, (union sigval) { .sival_int = 42 }));
+	ASSERT_EQ(0, ut_next_from(self->fd, &event, second, UT_SIGNAL, -1));
+	EXPECT_EQ(SIGRTMIN, event.nr);
+	EXPECT_EQ(SI_MESGQ, event.result);
+	EXPECT_EQ(4711, (int)event.args[1]);
+	ASSERT_EQ(0, wait_for(&seen->count, 1));
+	EXPECT_EQ(SIGRTMIN, seen->number[0]);
+	EXPECT_EQ(4711, seen->value[0]);
+	EXPECT_EQ(SI_MESGQ, seen->code[0]);
+	EXPECT_EQ(-ETIME, ut_next_within(self->fd, &event, 20));
+	/* Once. */
+	kill(self->child, SIGUSR1);
+	ASSERT_EQ(0, wait_for(&seen->count, 2));
+	EXPECT_EQ(SIGUSR1, seen->number[1]);
+}
+
+/* Others of the new number wait behind it, and keep what is theirs. */
+TEST_F(signals, changed_into_one_that_is_queued)
+{
+	int i;
+
+	START(UT_SIGNAL_ALL, body_queue);
+	CHANGE(SIGUSR1, [UT_S_NUMBER] = SIGRTMIN, [UT_S_VALUE] = 99);
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, sigqueue(self->child, SIGRTMIN, (union sigval) { .sival_int = i }));
+	ASSERT_EQ(0, sigqueue(self->child, SIGUSR1, (union sigval) { .sival_int = 42 }));
+	seen->other = 1;
+	ASSERT_EQ(0, wait_for(&seen->count, 4));
+	for (i = 0; i < 4; i++) {
+		EXPECT_EQ(SIGRTMIN, seen->number[i]);
+		EXPECT_EQ(i ? i - 1 : 99, seen->value[i]);
+	}
+	EXPECT_EQ(4, seen->count);
+}
+
+TEST_F(signals, changed_into_what_kills)
+{
+	struct ut_event event;
+	int status;
+
+	START(UT_SIGNAL_ALL, body_catch);
+	ASSERT_EQ(0, CHANGE(SIGUSR1, [UT_S_NUMBER] = SIGQUIT));
+	kill(self->child, SIGUSR1);
+	ASSERT_EQ(0, ut_next(self->fd, &event));
+	EXPECT_EQ(SIGUSR1, event.nr);
+	status = wait_child(self->child);
+	EXPECT_EQ(0, seen->count);
+	self->child = -1;
+	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_EQ(SIGQUIT, WTERMSIG(status));
+}
+
+static void body_timer_once(void)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	struct itimerspec often = { { .tv_nsec = 3000000 }, { .tv_nsec = 3000000 } };
+	timer_t timer;
+
+	catch(SIGUSR1, 0);
+	catch(SIGUSR2, 0);
+	timer_create(CLOCK_MONOTONIC, &event, &timer);
+	seen->ready = 1;
+	while (!seen->other)
+		usleep(1000);
+	timer_settime(timer, 0, &often, NULL);
+	for (;;)
+		pause();
+}
+
+/* A timer's signal is changed this once, and goes on coming. */
+TEST_F(signals, signal_of_a_timer_is_changed_once)
+{
+	START(UT_SIGNAL_ALL, body_timer_once);
+	CHANGE(SIGUSR1, [UT_S_NUMBER] = SIGUSR2);
+	seen->other = 1;
+	ASSERT_EQ(0, wait_for(&seen->count, 5));
+	EXPECT_EQ(SIGUSR2, seen->number[0]);
+	for (int i = 1; i < 5; i++)
+		EXPECT_EQ(SIGUSR1, seen->number[i]);
+}
+
+static void other_handler(int sig)
+{
+	seen->other = sig;
+}
+
+TEST_F(signals, action_is_changed_once)
+{
+	int status;
+
+	START(UT_SIGNAL_ALL, body_catch);
+	CHANGE(SIGUSR1, [UT_S_HANDLER] = (unsigned long)other_handler);
+	CHANGE(SIGUSR1, [UT_S_HANDLER] = 1);
+	kill(self->child, SIGUSR1);
+	ASSERT_EQ(0, wait_for(&seen->other, SIGUSR1));
+	EXPECT_EQ(0, seen->count);
+	kill(self->child, SIGUSR1);
+	kill(self->child, SIGUSR2);
+	ASSERT_EQ(0, wait_for(&seen->count, 1));
+	EXPECT_EQ(SIGUSR2, seen->number[0]);
+	kill(self->child, SIGUSR1);
+	ASSERT_EQ(0, wait_for(&seen->count, 2));
+	EXPECT_EQ(SIGUSR1, seen->number[1]);
+	/* By default it kills. */
+	CHANGE(SIGUSR1, [UT_S_HANDLER] = UT_S_DEFAULT);
+	kill(self->child, SIGUSR1);
+	status = wait_child(self->child);
+	self->child = -1;
+	EXPECT_EQ(SIGUSR1, WTERMSIG(status));
+}
+
+/* What was changed before a stop is what is found after it. */
+TEST_F(signals, held_one_is_found_as_it_was_changed)
+{
+	struct ut_event event;
+
+	START(UT_SIGNAL_ALL, body_catch);
+	ut_script(self->fd, (struct ut_script) {
+		.engine = self->engine, .event = UT_SIGNAL, .nr = SIGUSR1, .action = UT_STOP,
+		.flags = UT_F_SIGNAL | UT_F_DISPOSITION, .new_nr = UT_HOLD, .times = 1,
+		.args = { [UT_S_NUMBER] = SIGUSR2, [UT_S_VALUE] = 5 } });
+	ASSERT_EQ(0, sigqueue(self->child, SIGUSR1, (union sigval) { .sival_int = 7 }));
+	ASSERT_EQ(0, ut_next(self->fd, &event));
+	ASSERT_EQ(0, wait_parked(self->child));
+	ASSERT_EQ(FOUND_PARKED, ut_resume(self->fd, self->engine, event.ticket));
+	ASSERT_EQ(0, ut_next(self->fd, &event));
+	EXPECT_EQ(SIGUSR2, event.nr);
+	EXPECT_EQ(5, (int)event.args[1]);
+	ASSERT_EQ(0, wait_for(&seen->count, 1));
+	EXPECT_EQ(SIGUSR2, seen->number[0]);
+}
+
+/* --- stops of the process --------------------------------------------------------------------- */
+
+TEST_F(signals, any_one_stops_the_process_as_job_control_does)
+{
+	int status;
+
+	START(UT_SIGNAL_ALL, body_catch);
+	CHOOSE(UT_SIGNAL, SIGUSR1, UT_RESUME, 0, UT_STOP_JOB, 1);
+	kill(self->child, SIGUSR1);
+	ASSERT_EQ(self->child, waitpid(self->child, &status, WUNTRACED));
+	EXPECT_TRUE(WIFSTOPPED(status));
+	EXPECT_EQ(SIGTSTP, WSTOPSIG(status));
+	kill(self->child, SIGCONT);
+	kill(self->child, SIGUSR2);
+	ASSERT_EQ(0, wait_for(&seen->count, 1));
+	EXPECT_EQ(SIGUSR2, seen->number[0]);
+}
+
+static void body_orphan(void)
+{
+	/* Nobody in the session is outside of the group. */
+	setsid();
+	body_catch();
+}
+
+TEST_F(signals, nobody_stops_an_orphan_but_sigstop)
+{
+	struct ut_event event;
+	int status;
+
+	START(UT_SIGNAL_ALL, body_orphan);
+	CHOOSE(UT_SIGNAL, SIGUSR1, UT_RESUME, 0, UT_STOP_JOB, 1);
+	kill(self->child, SIGUSR1);
+	kill(self->child, SIGTSTP);
+	kill(self->child, SIGUSR2);
+	ASSERT_EQ(0, wait_for(&seen->count, 1));
+	EXPECT_EQ(SIGUSR2, seen->number[0]);
+	EXPECT_EQ(0, waitpid(self->child, &status, WNOHANG | WUNTRACED));
+	ASSERT_EQ(0, ut_next_of(self->fd, &event, UT_SIGNAL_STOP, SIGTSTP));
+	CHOOSE(UT_SIGNAL, SIGUSR1, UT_RESUME, 0, UT_STOP_PROCESS, 1);
+	kill(self->child, SIGUSR1);
+	ASSERT_EQ(self->child, waitpid(self->child, &status, WUNTRACED));
+	EXPECT_EQ(SIGSTOP, WSTOPSIG(status));
+}
+
+/* --- more than one ---------------------------------------------------------------------------- */
+
+static void body_ignores_two(void)
+{
+	sigset_t set;
+
+	signal(SIGRTMIN, SIG_IGN);
+	catch(SIGUSR2, 0);
+	sigfillset(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	seen->ready = 1;
+	while (!seen->other)
+		usleep(1000);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	for (;;)
+		pause();
+}
+
+/* One that is ignored does not take those behind it along. */
+TEST_F(signals, each_of_many_that_are_ignored_is_reported)
+{
+	struct ut_event event;
+
+	START(UT_SIGNAL_ALL, body_ignores_two);
+	for (int i = 0; i < 5; i++)
+		ASSERT_EQ(0, sigqueue(self->child, SIGRTMIN, (union sigval) { .sival_int = i }));
+	kill(self->child, SIGUSR2);
+	seen->other = 1;
+	ASSERT_EQ(0, wait_for(&seen->count, 1));
+	for (int i = 0; i < 5; i++) {
+		ASSERT_EQ(0, ut_next_of(self->fd, &event, UT_SIGNAL_IGN, SIGRTMIN));
+		EXPECT_EQ(i, (int)event.args[1]);
+	}
+	EXPECT_EQ(0, ut_drain(self->fd, UT_SIGNAL_IGN, -1, SIGRTMIN));
+}
+
+static volatile char *page;
+
+static void fault_handler(int sig, siginfo_t *info, void *context)
+{
+	int i = seen->count;
+
+	seen->number[i] = sig;
+	seen->count = i + 1;
+	if (sig == SIGSEGV)
+		mprotect((void *)page, 4096, PROT_READ | PROT_WRITE);
+}
+
+static void body_fault_and_signals(void)
+{
+	struct sigaction action = { .sa_sigaction = fault_handler, .sa_flags = SA_SIGINFO };
+
+	page = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	sigfillset(&action.sa_mask);
+	sigaction(SIGSEGV, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	seen->ready = 1;
+	while (!seen->other)
+		;
+	*page = 1;
+	for (;;)
+		pause();
+}
+
+/* SIGHUP has the lower number; it comes while the fault is reported, and before that acts. */
+TEST_F(signals, fault_comes_before_other_signals)
+{
+	struct ut_event event;
+
+	START(UT_SIGNAL_ALL, body_fault_and_signals);
+	CHOOSE(UT_SIGNAL, SIGSEGV, UT_STOP, 0, UT_HOLD, 1);
+	seen->other = 1;
+	ASSERT_EQ(0, ut_next_of(self->fd, &event, UT_SIGNAL, SIGSEGV));
+	ASSERT_EQ(0, wait_parked(self->child));
+	kill(self->child, SIGHUP);
+	ASSERT_EQ(FOUND_PARKED, ut_resume(self->fd, self->engine, event.ticket));
+	ASSERT_EQ(0, ut_next(self->fd, &event));
+	EXPECT_EQ(SIGSEGV, event.nr);
+	ASSERT_EQ(0, ut_next(self->fd, &event));
+	EXPECT_EQ(SIGHUP, event.nr);
+	ASSERT_EQ(0, wait_for(&seen->count, 2));
+	EXPECT_EQ(SIGSEGV, seen->number[0]);
+	EXPECT_EQ(SIGHUP, seen->number[1]);
+}
+
+static sigjmp_buf back;
+
+static void leave_fault(int sig, siginfo_t *info, void *context)
+{
+	seen->number[seen->count] = sig;
+	seen->code[seen->count] = info->si_code;
+	seen->count++;
+	siglongjmp(back, 1);
+}
+
+static const int faults[] = { SIGSEGV, SIGTRAP, SIGBUS, SIGFPE, SIGILL };
+
+#define NR_FAULTS	((int)(sizeof(faults) / sizeof(*faults)))
+
+static void fault(int sig)
+{
+	volatile int zero = 0;
+	char *map;
+	int fd;
+
+	switch (sig) {
+	case SIGSEGV:
+		*(volatile int *)0x1234560 = 1;
+		break;
+	case SIGTRAP:
+		asm volatile("int3");
+		break;
+	case SIGBUS:
+		/* Behind the end of a file. */
+		fd = syscall(__NR_memfd_create, "empty", 0);
+		map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+		zero = *(volatile char *)map;
+		break;
+	case SIGFPE:
+		asm volatile("xorl %%edx, %%edx; movl $1, %%eax; divl %0" : : "r"(zero) : "eax", "edx");
+		break;
+	case SIGILL:
+		asm volatile("ud2");
+		break;
+	}
+}
+
+static void body_faults(void)
+{
+	struct sigaction action = { .sa_sigaction = leave_fault, .sa_flags = SA_SIGINFO | SA_NODEFER };
+
+	for (int i = 0; i < NR_FAULTS; i++) {
+		sigaction(faults[i], &action, NULL);
+		if (!sigsetjmp(back, 1))
+			fault(faults[i]);
+	}
+	seen->ready = 1;
+	for (;;)
+		pause();
+}
+
+TEST_F(signals, faults_of_all_kinds)
+{
+	struct ut_event event;
+
+	START(UT_SIGNAL_ALL, body_faults);
+	EXPECT_EQ(NR_FAULTS, seen->count);
+	for (int i = 0; i < NR_FAULTS; i++) {
+		ASSERT_EQ(0, ut_next(self->fd, &event));
+		EXPECT_EQ(UT_SIGNAL, event.event);
+		EXPECT_EQ(faults[i], event.nr);
+		EXPECT_EQ(seen->code[i], event.result);
+		EXPECT_EQ(faults[i], seen->number[i]);
+	}
+	EXPECT_EQ(-ETIME, ut_next_within(self->fd, &event, 20));
+}
+
+/* --- rounds ----------------------------------------------------------------------------------- */
+
+/* INTERRUPT: an engine that hears of signals is called as for one, and may send one. */
+TEST_F(signals, round_for_interrupt)
+{
+	struct ut_event event;
+
+	START(UT_SIGNAL_ALL, body_catch);
+	ut_drain(self->fd, 0, -1, -1);
+	ut_script(self->fd, (struct ut_script) {
+		.engine = self->engine, .event = UT_ROUND_REPORT, .nr = -1, .action = UT_RESUME,
+		.flags = UT_F_SIGNAL, .times = 1, .args = { [UT_S_NUMBER] = SIGUSR2 } });
+	ASSERT_EQ(0, ut_control(self->fd, self->engine, UT_INTERRUPT));
+	ASSERT_EQ(0, ut_next(self->fd, &event));
+	EXPECT_EQ(UT_ROUND_REPORT, event.event);
+	ASSERT_EQ(0, ut_next(self->fd, &event));
+	EXPECT_EQ(UT_SIGNAL, event.event);
+	EXPECT_EQ(SIGUSR2, event.nr);
+	ASSERT_EQ(0, wait_for(&seen->count, 1));
+	EXPECT_EQ(SIGUSR2, seen->number[0]);
+	EXPECT_EQ(-ETIME, ut_next_within(self->fd, &event, 20));
+}
+
+/* The thread stops in it, and an engine that asks for the next round is not heard. */
+TEST_F(signals, round_that_stops)
+{
+	struct ut_event event;
+
+	START(UT_SIGNAL_ALL | UT_QUIESCE, body_catch);
+	ut_drain(self->fd, 0, -1, -1);
+	ut_on(self->fd, self->engine, UT_ROUND_REPORT, -1, UT_STOP, 0, 1);
+	ut_on(self->fd, self->engine, UT_ROUND_REPORT, -1, UT_INTERRUPT, 0, 1);
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, ut_control(self->fd, self->engine, UT_INTERRUPT));
+		ASSERT_EQ(0, ut_next(self->fd, &event));
+		EXPECT_EQ(UT_ROUND_REPORT, event.event);
+		if (i)
+			continue;
+		ASSERT_EQ(0, wait_parked(self->child));
+		ASSERT_EQ(FOUND_PARKED, ut_resume(self->fd, self->engine, event.ticket));
+	}
+	EXPECT_EQ(-ETIME, ut_next_within(self->fd, &event, 20));
+	/* Without haste it is QUIESCE's. */
+	ASSERT_EQ(0, ut_control(self->fd, self->engine, UT_REPORT));
+	kill(self->child, SIGUSR1);
+	ASSERT_EQ(0, ut_next_of(self->fd, &event, UT_SIGNAL, SIGUSR1));
+}
+
+/* Who asks for a report when a handler is about to run gets it when that has been set up. */
+TEST_F(signals, round_when_the_handler_is_set_up)
+{
+	struct ut_event event;
+
+	START(UT_SIGNAL_ALL, body_catch);
+	ut_on(self->fd, self->engine, UT_SIGNAL, SIGUSR1, UT_REPORT, 0, 1);
+	ut_on(self->fd, self->engine, UT_ROUND_HANDLER, SIGUSR1, UT_STOP, 0, 1);
+	kill(self->child, SIGUSR1);
+	ASSERT_EQ(0, ut_next(self->fd, &event));
+	EXPECT_EQ(UT_SIGNAL, event.event);
+	ASSERT_EQ(0, ut_next(self->fd, &event));
+	EXPECT_EQ(UT_ROUND_HANDLER, event.event);
+	EXPECT_EQ(SIGUSR1, event.nr);
+	EXPECT_EQ((unsigned long)handler, event.args[0]);
+	ASSERT_EQ(0, wait_parked(self->child));
+	EXPECT_EQ(0, seen->count);
+	ASSERT_EQ(FOUND_PARKED, ut_resume(self->fd, self->engine, event.ticket));
+	ASSERT_EQ(0, wait_for(&seen->count, 1));
+	/* Nobody asks: no round. */
+	kill(self->child, SIGUSR2);
+	ASSERT_EQ(0, wait_for(&seen->count, 2));
+	EXPECT_EQ(0, ut_drain(self->fd, UT_ROUND_HANDLER, -1, -1));
+}
+
+static void body_no_stack(void)
+{
+	stack_t stack = { .ss_sp = (void *)0x1000, .ss_size = 65536 };
+
+	sigaltstack(&stack, NULL);
+	catch(SIGUSR1, SA_ONSTACK);
+	seen->ready = 1;
+	for (;;)
+		pause();
+}
+
+/* The handler cannot be set up: no round says that it was. */
+TEST_F(signals, no_round_for_a_handler_without_a_stack)
+{
+	struct ut_event event;
+	int status;
+
+	START(UT_SIGNAL_ALL, body_no_stack);
+	ut_on(self->fd, self->engine, UT_SIGNAL, SIGUSR1, UT_REPORT, 0, 1);
+	kill(self->child, SIGUSR1);
+	ASSERT_EQ(0, ut_next_of(self->fd, &event, UT_SIGNAL, SIGUSR1));
+	ASSERT_EQ(0, ut_next(self->fd, &event));
+	EXPECT_EQ(UT_SIGNAL_CORE, event.event);
+	EXPECT_EQ(SIGSEGV, event.nr);
+	status = wait_child(self->child);
+	self->child = -1;
+	EXPECT_EQ(SIGSEGV, WTERMSIG(status));
 }
 
 TEST_F(signals, detached_engines_leave_no_trace)

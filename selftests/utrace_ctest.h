@@ -26,6 +26,7 @@
 #define UC_F_REGS		(1 << 19)	/* with the kernel's functions: entry and exit */
 #define UC_F_CODE		(1 << 20)	/* exit: store @result */
 #define UC_F_DETACH		(1 << 21)	/* utrace_control() DETACH; result in @inside */
+#define UC_F_SIGNAL		(1 << 22)	/* report_signal(): change it, see UT_S_* */
 #define UC_F_CONTROL		(1 << 25)	/* utrace_control() @new_nr; result in @inside */
 
 /* Which struct utrace_engine_ops. */

@@ -28,6 +28,11 @@
 #define UT_SIGNAL_TERM		(1 << 11)
 #define UT_SIGNAL_CORE		(1 << 12)
 #define UT_SIGNAL_ALL		(0x1f << 8)
+/* Scripts find it by what happens: CLD_STOPPED or CLD_CONTINUED. */
+#define UT_JCTL			(1 << 13)
+/* No events of masks: the rounds of engines that ask for signals. */
+#define UT_ROUND_REPORT		(1 << 28)
+#define UT_ROUND_HANDLER	(1 << 29)
 
 /* Actions: as in the historic enum utrace_resume_action. */
 #define UT_STOP			0
@@ -55,6 +60,7 @@
 #define UT_F_DISPOSITION	(1 << 16)	/* signals: choose the one in @new_nr */
 #define UT_F_QUIET		(1 << 15)	/* count the event, do not log it */
 #define UT_F_PAUSE		(1 << 17)	/* UT_STOP, and be called again afterwards */
+#define UT_F_SIGNAL		(1 << 18)	/* signals: change it, see UT_S_* */
 #define UT_F_HOLD_NEXT		(1 << 23)	/* wait before the engine's next callback begins */
 
 /* Dispositions. */
@@ -64,6 +70,14 @@
 #define UT_DUMP_CORE		3
 #define UT_STOP_PROCESS		4
 #define UT_HOLD			5
+#define UT_STOP_JOB		6
+/* With UT_F_SIGNAL in args: what the signal is changed to. 0: not changed. */
+#define UT_S_NUMBER		0	/* rounds: the signal to be sent */
+#define UT_S_CODE		1
+#define UT_S_VALUE		2
+#define UT_S_ADDRESS		3
+#define UT_S_HANDLER		4	/* the handler instead; 1: ignore, UT_S_DEFAULT: default */
+#define UT_S_DEFAULT		(1ULL << 63)
 #define UT_F_EXAMINE		(1 << 24)	/* do what UT_EXAMINE left with UT_X_IN_CALLBACK */
 
 /* Where a held thread is: what UT_WAIT_HELD waits for. */

@@ -16,7 +16,7 @@
  * utrace_attach_task     sleep, self    engine; -EINVAL -EPERM -EEXIST -ENOMEM -ESRCH, -ENOENT
  *                                       (the last without UTRACE_ATTACH_CREATE, which is for "task")
  * utrace_attach_pid      as above       as above; -ESRCH: there is no such thread
- * utrace_set_events      task, self     0; -ESRCH -EALREADY -EINPROGRESS -EINVAL -EOPNOTSUPP
+ * utrace_set_events      task, self     0; -ESRCH -EALREADY -EINPROGRESS -EINVAL
  * utrace_control STOP    any, self      0: it is parked; -EINPROGRESS: it will be; -ESRCH
  *   INTERRUPT            any, self      0; -ESRCH
  *   REPORT               any, self      0; -ESRCH; -EINVAL: the engine has not asked for QUIESCE
@@ -48,7 +48,7 @@
  * utrace_engine_get      any            -
  * utrace_engine_put      any, as far as release() allows it; the last one calls that
  *
- * Not there yet: signals, job control and stepping, whose numbers are refused with -EOPNOTSUPP.
+ * Not there yet: stepping, whose numbers are refused with -EOPNOTSUPP.
  *
  * A module that was written for the old header needs
  *
@@ -92,15 +92,16 @@ struct user_regset_view;
  * @_UTRACE_EVENT_DEATH: the thread is dead
  * @_UTRACE_EVENT_SYSCALL_ENTRY: before a system call
  * @_UTRACE_EVENT_SYSCALL_EXIT: after a system call
- * @_UTRACE_EVENT_SIGNAL: a signal's handler will run; refused for now
- * @_UTRACE_EVENT_SIGNAL_IGN: a signal will be ignored; refused for now
- * @_UTRACE_EVENT_SIGNAL_STOP: a signal will stop the process; refused for now
- * @_UTRACE_EVENT_SIGNAL_TERM: a signal will end the process; refused for now
- * @_UTRACE_EVENT_SIGNAL_CORE: a signal will end it with a core dump; refused for now
- * @_UTRACE_EVENT_JCTL: job control has stopped or continued the process; refused for now
+ * @_UTRACE_EVENT_SIGNAL: a signal's handler will run
+ * @_UTRACE_EVENT_SIGNAL_IGN: a signal will be ignored. While an engine asks for this, ignored signals
+ *	are queued, and so may interrupt a system call, as they do under ptrace.
+ * @_UTRACE_EVENT_SIGNAL_STOP: a signal will stop the process
+ * @_UTRACE_EVENT_SIGNAL_TERM: a signal will end the process. While a thread waits in sigtimedwait(2),
+ *	the kernel lets deadly signals kill at once: then only EXIT is reported, and ignored ones are
+ *	not seen.
+ * @_UTRACE_EVENT_SIGNAL_CORE: a signal will end it with a core dump
+ * @_UTRACE_EVENT_JCTL: the thread stops with its process for a stop signal, or goes on with it
  * @_UTRACE_NEVENTS: how many there are
- *
- * Those that are refused make utrace_set_events() return -%EOPNOTSUPP.
  */
 enum utrace_events {
 	_UTRACE_EVENT_QUIESCE = 0,
@@ -212,15 +213,16 @@ static inline enum utrace_syscall_action utrace_syscall_action(u32 action)
 }
 
 /**
- * enum utrace_signal_action - what is to be done with a signal; report_signal() is not called yet
- * @UTRACE_SIGNAL_DELIVER: deliver it
+ * enum utrace_signal_action - what is to be done with a signal
+ * @UTRACE_SIGNAL_DELIVER: what its action says: run the handler, or what the signal does by itself
  * @UTRACE_SIGNAL_IGN: ignore it
  * @UTRACE_SIGNAL_TERM: end the process
  * @UTRACE_SIGNAL_CORE: the same with a core dump
- * @UTRACE_SIGNAL_STOP: stop the process
- * @UTRACE_SIGNAL_TSTP: the same, as job control has it
- * @UTRACE_SIGNAL_REPORT: argument only: there is no signal, a report was asked for
- * @UTRACE_SIGNAL_HANDLER: argument only: a handler has just been set up
+ * @UTRACE_SIGNAL_STOP: stop the process, as SIGSTOP does
+ * @UTRACE_SIGNAL_TSTP: the same as job control has it: not if nobody would continue the process
+ * @UTRACE_SIGNAL_REPORT: argument only: there is no signal, %UTRACE_INTERRUPT asked for a report
+ * @UTRACE_SIGNAL_HANDLER: argument only: a handler has just been set up, before the report that
+ *	somebody asked for
  */
 enum utrace_signal_action {
 	UTRACE_SIGNAL_DELIVER = 0x00,
@@ -235,7 +237,10 @@ enum utrace_signal_action {
 
 #define UTRACE_SIGNAL_MASK	0xf0
 
-/* In the result of report_signal(): the signal is put back. */
+/*
+ * In the result of report_signal(), with UTRACE_STOP: the signal stays queued, as it is now, and is found
+ * and reported again when the thread is resumed. Without a stop it is delivered.
+ */
 #define UTRACE_SIGNAL_HOLD	0x100
 
 /**
@@ -281,12 +286,26 @@ struct utrace_engine {
  * @report_quiesce: before every other report but report_reap(), also when only other engines asked
  *	for that event, @event being its bit; or, with @event 0, before user mode. Events that the
  *	engine switches on here are reported to it right after.
- * @report_signal: not called yet
+ * @report_signal: a signal is about to act on the thread: each but SIGKILL, once, for the events of
+ *	signals. @action says what it will do, by itself or as engines that were called before have
+ *	chosen: what is returned in these bits is what it does. @info, with its si_signo, and @return_ka
+ *	may be changed; a signal with another number does what that one does, unless @return_ka is
+ *	changed too. @orig_ka is the action before any engine. Stops are made in place: who wants the
+ *	thread at the first instruction of the handler returns %UTRACE_REPORT, and is called again with
+ *	%UTRACE_SIGNAL_HANDLER. In that call, and with %UTRACE_SIGNAL_REPORT, there is no signal: @info
+ *	is all zeroes, @orig_ka NULL. An engine that fills @info and returns %UTRACE_SIGNAL_DELIVER
+ *	sends the thread that signal, which is reported in its turn, unlike before. They replace
+ *	report_quiesce() with @event 0 for engines that ask for any event of signals, whether they ask
+ *	for QUIESCE or not. %UTRACE_REPORT and %UTRACE_INTERRUPT returned there are %UTRACE_RESUME.
  * @report_clone: @child is there, and does not run before all callbacks have returned: an engine
  *	attached to it now sees it from its first instruction, and with %UTRACE_STOP keeps it from
  *	that one. A stop of the thread itself is made on its way to user mode. @clone_flags lack the
  *	signal number, unlike before.
- * @report_jctl: not called yet
+ * @report_jctl: with @type CLD_STOPPED, before the thread stops with its process for a stop signal;
+ *	with CLD_CONTINUED, when it goes on, or has not stopped because a SIGCONT came first. @notify is
+ *	what its parent is told for it by this thread, or 0: another thread completes the stop, or has
+ *	told already. Each thread that has such an engine is called. Not while it is parked, though it
+ *	then stops with its process all the same; nor under ptrace, which has stops of its own.
  * @report_exec: a new program is loaded, and starts with @regs. @bprm is NULL, unlike before.
  * @report_syscall_entry: before the call, to be looked at and changed in @regs with the functions of
  *	asm/syscall.h. Engines are called last attached first here, in all other reports first
@@ -310,9 +329,9 @@ struct utrace_engine {
  * structure must be there as long as that module is, so it is static and const.
  *
  * @action is what happens if this engine has no wish: always %UTRACE_RESUME, as the stops of engines
- * called before are over, with the bits of &enum utrace_syscall_action for report_syscall_entry(). The
- * callbacks return what shall happen: &enum utrace_resume_action, for report_syscall_entry() together
- * with &enum utrace_syscall_action. From report_death() only %UTRACE_DETACH has an effect. Any other
+ * called before are over, with the bits of &enum utrace_syscall_action for report_syscall_entry(), and of
+ * &enum utrace_signal_action for report_signal(). The callbacks return what shall happen:
+ * &enum utrace_resume_action, for these two together with the other bits. From report_death() only %UTRACE_DETACH has an effect. Any other
  * number is %UTRACE_RESUME, and a warning in the log, once.
  */
 struct utrace_engine_ops {
@@ -387,7 +406,6 @@ struct utrace_engine *utrace_attach_task(struct task_struct *target, int flags,
  *   death report has begun, too late to be spared that
  * * -%ESRCH: nothing is changed: the engine is detached or not @target's, or the thread is reaped,
  *   too late to be spared that
- * * -%EOPNOTSUPP: nothing is changed: signals and job control are not reported yet
  * * -%EINVAL: nothing is changed: other bits
  */
 int __must_check utrace_set_events(struct task_struct *target, struct utrace_engine *engine,
@@ -409,7 +427,8 @@ int __must_check utrace_set_events(struct task_struct *target, struct utrace_eng
  * * %UTRACE_REPORT: as %UTRACE_RESUME, but report_quiesce() comes before user mode, or, for a thread
  *   stopped before a system call, report_syscall_entry() with %UTRACE_SYSCALL_RESUMED. Leaves a stop
  *   that was asked for from outside and is not reached yet.
- * * %UTRACE_INTERRUPT: the same, and the thread leaves a blocking system call for it
+ * * %UTRACE_INTERRUPT: the same, and the thread leaves a blocking system call for it. An engine that
+ *   asks for events of signals gets report_signal() with %UTRACE_SIGNAL_REPORT.
  * * %UTRACE_DETACH: ends the attachment, and what holds the thread for it
  *
  * Context: Any, hard interrupts included, and never sleeps; but %UTRACE_DETACH in process context

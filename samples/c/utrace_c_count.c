@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A classic, ported: counts the system calls of a process and of all that it makes, by number, and
- * prints the table when the module goes.
+ * A classic, ported: counts the system calls and the signals of a process and of all that it makes, by
+ * number, and prints the tables when the module goes.
  *
  *	insmod utrace_c_count.ko [pid=PID] [verbose=1]
  *	rmmod utrace_c_count
@@ -23,10 +23,10 @@ MODULE_PARM_DESC(pid, "The process; 0: the one that loads the module");
 
 static bool verbose;
 module_param(verbose, bool, 0444);
-MODULE_PARM_DESC(verbose, "Print each call as it returns");
+MODULE_PARM_DESC(verbose, "Print each call as it returns, and each signal");
 
 static atomic_long_t counts[NR_COUNTS];
-static atomic_long_t others, threads;
+static atomic_long_t others, threads, signals[_NSIG + 1];
 
 static const struct utrace_engine_ops count_ops;
 
@@ -39,7 +39,8 @@ static int count_attach(struct task_struct *task)
 				    UTRACE_ATTACH_MATCH_OPS, &count_ops, NULL);
 	if (IS_ERR(engine))
 		return PTR_ERR(engine);
-	err = utrace_set_events(task, engine, UTRACE_EVENT_SYSCALL | UTRACE_EVENT(CLONE));
+	err = utrace_set_events(task, engine, UTRACE_EVENT_SYSCALL | UTRACE_EVENT_SIGNAL_ALL |
+				UTRACE_EVENT(CLONE));
 	if (!err)
 		atomic_long_inc(&threads);
 	utrace_engine_put(engine);
@@ -66,6 +67,20 @@ static u32 count_exit(u32 action, struct utrace_engine *engine, struct pt_regs *
 	return UTRACE_RESUME;
 }
 
+/* It does what it did without us: nothing is chosen. */
+static u32 count_signal(u32 action, struct utrace_engine *engine, struct pt_regs *regs,
+			kernel_siginfo_t *info, const struct k_sigaction *orig_ka,
+			struct k_sigaction *return_ka)
+{
+	/* Without an action there is no signal: somebody asked for a report. */
+	if (orig_ka) {
+		atomic_long_inc(&signals[info->si_signo]);
+		if (verbose)
+			pr_info("%d (%s): signal %d\n", current->pid, current->comm, info->si_signo);
+	}
+	return utrace_signal_action(action) | UTRACE_RESUME;
+}
+
 /* The child does not run yet: none of its calls is missed. */
 static u32 count_clone(u32 action, struct utrace_engine *engine, unsigned long clone_flags,
 		       struct task_struct *child)
@@ -81,6 +96,7 @@ static const struct utrace_engine_ops count_ops = {
 	UTRACE_ENGINE_OPS_SIZE,		/* NEW */
 	.report_syscall_entry = count_entry,
 	.report_syscall_exit = count_exit,
+	.report_signal = count_signal,
 	.report_clone = count_clone,
 };
 
@@ -130,10 +146,13 @@ static void __exit count_module_exit(void)
 			pr_info("call %3d: %8ld times\n", i, atomic_long_read(&counts[i]));
 	if (atomic_long_read(&others))
 		pr_info("others  : %8ld times\n", atomic_long_read(&others));
+	for (i = 0; i <= _NSIG; i++)
+		if (atomic_long_read(&signals[i]))
+			pr_info("signal %2d: %7ld times\n", i, atomic_long_read(&signals[i]));
 }
 
 module_init(count_init);
 module_exit(count_module_exit);
 MODULE_AUTHOR("The utrace developers");
-MODULE_DESCRIPTION("Sample: counts the system calls of a process tree, in C");
+MODULE_DESCRIPTION("Sample: counts the system calls and signals of a process tree, in C");
 MODULE_LICENSE("GPL");

@@ -36,6 +36,20 @@ pub(crate) const F_DEFAULT: u32 = 1 << 14;
 pub(crate) const F_DISPOSITION: u32 = 1 << 16;
 pub(crate) const F_QUIET: u32 = 1 << 15;
 pub(crate) const F_PAUSE: u32 = 1 << 17;
+pub(crate) const F_SIGNAL: u32 = 1 << 18;
+
+/// The rounds, as events.
+pub(crate) const ROUND_REPORT: u32 = 1 << 28;
+/// As above.
+pub(crate) const ROUND_HANDLER: u32 = 1 << 29;
+
+/// [`F_SIGNAL`]: what `args` hold.
+pub(crate) const S_NUMBER: usize = 0;
+pub(crate) const S_CODE: usize = 1;
+pub(crate) const S_VALUE: usize = 2;
+pub(crate) const S_ADDRESS: usize = 3;
+pub(crate) const S_HANDLER: usize = 4;
+pub(crate) const S_DEFAULT: u64 = 1 << 63;
 
 pub(crate) const F_HOLD_NEXT: u32 = 1 << 23;
 pub(crate) const F_EXAMINE: u32 = 1 << 24;

@@ -366,6 +366,48 @@ static u32 report_syscall_exit(u32 action, struct utrace_engine *engine, struct 
 	return answer;
 }
 
+/* In @nr the signal, in @resumed what it is to do, in the header's numbers. */
+static u32 report_signal(u32 action, struct utrace_engine *engine, struct pt_regs *regs,
+			 kernel_siginfo_t *info, const struct k_sigaction *orig_ka,
+			 struct k_sigaction *return_ka)
+{
+	struct ut_event e = { .event = UT_SIGNAL, .nr = info->si_signo, .resumed = action };
+	struct ut_script script;
+	u32 answer;
+
+	if (utrace_signal_action(action) == UTRACE_SIGNAL_REPORT)
+		e.event = UT_ROUND_REPORT;
+	else if (utrace_signal_action(action) == UTRACE_SIGNAL_HANDLER)
+		e.event = UT_ROUND_HANDLER;
+	e.result = info->si_code;
+	e.args[0] = (unsigned long)info->si_value.sival_ptr;
+	e.args[1] = !!orig_ka;
+	e.args[2] = regs == task_pt_regs(current);
+	e.args[3] = orig_ka ? (unsigned long)orig_ka->sa.sa_handler : 0;
+	e.args[4] = regs->ip;
+	answer = hit(engine, &e, &script);
+	if (script.flags & UC_F_SIGNAL) {
+		if (script.args[UT_S_NUMBER])
+			info->si_signo = script.args[UT_S_NUMBER];
+		if (script.args[UT_S_CODE])
+			info->si_code = script.args[UT_S_CODE];
+		if (script.args[UT_S_VALUE])
+			info->si_value.sival_ptr = (void __user *)script.args[UT_S_VALUE];
+		if (script.args[UT_S_HANDLER])
+			return_ka->sa.sa_handler = (__sighandler_t)(unsigned long)
+				(script.args[UT_S_HANDLER] & ~UT_S_DEFAULT);
+	}
+	return answer;
+}
+
+static u32 report_jctl(u32 action, struct utrace_engine *engine, int type, int notify)
+{
+	struct ut_event e = { .event = UT_JCTL, .nr = type, .result = notify, .resumed = action };
+	struct ut_script script;
+
+	return hit(engine, &e, &script);
+}
+
 static u32 report_exit(u32 action, struct utrace_engine *engine, long orig_code, long *code)
 {
 	struct ut_event e = { .event = UT_EXIT, .nr = -1, .result = orig_code, .resumed = action };
@@ -400,6 +442,8 @@ static void report_reap(struct utrace_engine *engine, struct task_struct *task)
 
 #define CALLBACKS						\
 	.report_quiesce = report_quiesce,			\
+	.report_signal = report_signal,				\
+	.report_jctl = report_jctl,				\
 	.report_clone = report_clone,				\
 	.report_exec = report_exec,				\
 	.report_syscall_entry = report_syscall_entry,		\

@@ -393,6 +393,27 @@ impl Probe {
     }
 }
 
+/// Changes a signal as a script says.
+fn change(report: &mut SignalReport<'_>, args: &[u64; 6]) {
+    if args[S_NUMBER] != 0 {
+        let _ = report.set_number(args[S_NUMBER] as i32);
+    }
+    if args[S_CODE] != 0 {
+        report.set_code(args[S_CODE] as i32);
+    }
+    if args[S_VALUE] != 0 {
+        report.set_value(args[S_VALUE] as usize);
+    }
+    if args[S_ADDRESS] != 0 {
+        report.set_address(args[S_ADDRESS] as usize);
+    }
+    if args[S_HANDLER] != 0 {
+        let mut action = report.action();
+        action.handler = (args[S_HANDLER] & !S_DEFAULT) as usize;
+        report.set_action(action);
+    }
+}
+
 fn found(result: Result<Found, ResumeError>) -> i32 {
     match result {
         Ok(Found::Nothing) => 0,
@@ -495,8 +516,13 @@ impl Tracer for Probe {
         event.args[1] = report.value() as u64;
         event.args[2] = report.sender().0 as u64;
         event.args[3] = report.disposition() as u64;
+        event.args[4] = report.action().handler as u64;
+        event.resumed = u32::from(report.is_again()) << 1;
         let answer = this.hit(report.engine(), Some(report.ticket()), event);
         if let Some(script) = answer.script {
+            if script.flags & F_SIGNAL != 0 {
+                change(report, &script.args);
+            }
             if script.flags & F_DISPOSITION != 0 {
                 report.set_disposition(match script.new_nr {
                     1 => Disposition::Ignore,
@@ -504,11 +530,40 @@ impl Tracer for Probe {
                     3 => Disposition::Core,
                     4 => Disposition::Stop,
                     5 => Disposition::Hold,
+                    6 => Disposition::JobStop,
                     _ => Disposition::Deliver,
                 });
             }
         }
         answer.action
+    }
+
+    fn signal_round(this: ArcBorrow<'_, Self>, report: &mut SignalRoundReport<'_>) -> Action {
+        let mut event = Event::new(match report.handled() {
+            Some(_) => ROUND_HANDLER,
+            None => ROUND_REPORT,
+        });
+        event.nr = report.handled().unwrap_or(-1);
+        event.args[0] = report.regs().ip as u64;
+        let answer = this.hit(report.engine(), Some(report.ticket()), event);
+        if let Some(script) = answer.script {
+            if script.flags & F_SIGNAL != 0 {
+                let _ = report.send(script.args[S_NUMBER] as i32);
+            }
+        }
+        answer.action
+    }
+
+    fn jctl(this: ArcBorrow<'_, Self>, report: &mut JctlReport<'_>) -> Action {
+        let number = |change| match change {
+            Jctl::Stopped => 5,
+            Jctl::Continued => 6,
+        };
+        let mut event = Event::new(EventSet::JCTL.bits());
+        event.nr = number(report.change());
+        event.result = report.notify().map_or(0, |notify| number(notify).into());
+        this.hit(report.engine(), Some(report.ticket()), event)
+            .action
     }
 
     fn exit(this: ArcBorrow<'_, Self>, report: &mut ExitReport<'_>) -> Action {

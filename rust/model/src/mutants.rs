@@ -317,6 +317,33 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         model: "examined_while_resumed",
         finds: "deadlock",
     },
+    // A stop of the process that a parked thread does not hear of.
+    Mutant {
+        name: "with_notice_that_does_not_wake",
+        switches: false,
+        edits: &[Edit {
+            file: "hold.rs",
+            from: "guard.noticed = true;\n    if guard.parked {",
+            to: "guard.noticed = true;\n    if false {",
+        }],
+        model: "process_stopped_while_parked",
+        finds: "deadlock",
+    },
+    Mutant {
+        name: "with_notice_forgotten_too_late",
+        switches: false,
+        edits: &[Edit {
+            file: "hold.rs",
+            from: "guard.noticed = false;\n            \
+                   drop(guard);\n            \
+                   site.stop_with_process();",
+            to: "drop(guard);\n            \
+                 site.stop_with_process();\n            \
+                 site.lock().noticed = false;",
+        }],
+        model: "process_stopped_while_parked",
+        finds: "deadlock",
+    },
     // The stop that was examined taken for the one that came after it.
     Mutant {
         name: "with_any_turn",

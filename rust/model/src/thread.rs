@@ -22,6 +22,8 @@ const RUNNING: u32 = 0;
 const PARKED: u32 = 1;
 /// `TASK_UNINTERRUPTIBLE`.
 const LEAVING: u32 = 2;
+/// `TASK_STOPPED`.
+const STOPPED: u32 = 3;
 
 /// What of a `task_struct` takes part.
 ///
@@ -33,16 +35,25 @@ pub(crate) struct Task {
     woken: Condvar,
     siglock: Mutex<()>,
     sigkill: AtomicBool,
+    /// `JOBCTL_STOP_PENDING`; under `siglock`.
+    stopping: AtomicBool,
+    /// How often the thread was stopped with its process; under `pi_lock`.
+    stops: AtomicU32,
+    /// The model is about such stops: the others are spared the interleavings.
+    has_stops: bool,
 }
 
 impl Task {
-    fn new() -> Self {
+    fn new(has_stops: bool) -> Self {
         Task {
             state: AtomicU32::new(RUNNING),
             pi_lock: Mutex::new(()),
             woken: Condvar::new(),
             siglock: Mutex::new(()),
             sigkill: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            stops: AtomicU32::new(0),
+            has_stops,
         }
     }
 
@@ -50,7 +61,7 @@ impl Task {
     /// set.
     fn schedule(&self) {
         let mut lock = self.pi_lock.lock().unwrap();
-        if self.state.load(Relaxed) == PARKED && self.sigkill.load(Relaxed) {
+        if matches!(self.state.load(Relaxed), PARKED | STOPPED) && self.sigkill.load(Relaxed) {
             self.state.store(RUNNING, Relaxed);
         }
         while self.state.load(Relaxed) != RUNNING {
@@ -76,6 +87,47 @@ impl Task {
         let _lock = self.siglock.lock().unwrap();
         self.sigkill.store(true, Relaxed);
         self.wake();
+        if self.has_stops {
+            self.wake_from(STOPPED);
+        }
+    }
+
+    /// `do_signal_stop()` of another thread, and the hook in it.
+    pub(crate) fn stop_process(&self, hook: impl FnOnce()) {
+        let _lock = self.siglock.lock().unwrap();
+        hook();
+        self.stopping.store(true, Relaxed);
+    }
+
+    /// The same in the thread itself: takes part.
+    fn take_part(&self) {
+        let lock = self.siglock.lock().unwrap();
+        if !self.stopping.load(Relaxed) {
+            return;
+        }
+        self.stopping.store(false, Relaxed);
+        let pi_lock = self.pi_lock.lock().unwrap();
+        self.state.store(STOPPED, Relaxed);
+        self.stops.store(self.stops.load(Relaxed) + 1, Relaxed);
+        self.woken.notify_all();
+        drop(pi_lock);
+        drop(lock);
+        self.schedule();
+    }
+
+    /// Waits until the thread has been stopped so often.
+    pub(crate) fn wait_for_stops(&self, stops: u32) {
+        let mut lock = self.pi_lock.lock().unwrap();
+        while self.stops.load(Relaxed) < stops {
+            lock = self.woken.wait(lock).unwrap();
+        }
+    }
+
+    /// `send_sig(SIGCONT)`.
+    pub(crate) fn send_sigcont(&self) {
+        let _lock = self.siglock.lock().unwrap();
+        self.stopping.store(false, Relaxed);
+        self.wake_from(STOPPED);
     }
 
     /// `get_signal()`: a SIGKILL is taken, and from then on not pending. By the thread.
@@ -107,8 +159,17 @@ pub(crate) struct Thread {
 
 impl Thread {
     pub(crate) fn new() -> Self {
+        Self::of(Task::new(false))
+    }
+
+    /// A thread whose process is going to be stopped.
+    pub(crate) fn with_stops() -> Self {
+        Self::of(Task::new(true))
+    }
+
+    fn of(task: Task) -> Self {
         Thread {
-            task: Task::new(),
+            task,
             hold: Mutex::new(Hold::new()),
         }
     }
@@ -151,5 +212,11 @@ impl Site for Thread {
 
     fn fatal_signal_pending(&self) -> bool {
         self.task.sigkill.load(Relaxed)
+    }
+
+    fn stop_with_process(&self) {
+        if self.task.has_stops {
+            self.task.take_part();
+        }
     }
 }

@@ -62,6 +62,8 @@ impl EventSet {
     pub const SIGNAL_CORE: EventSet = EventSet::one(Event::SignalCore);
     /// `UTRACE_EVENT_SIGNAL_ALL`: all five of them.
     pub const SIGNAL_ALL: EventSet = EventSet(event::SIGNALS);
+    /// `JCTL`: the thread stops with its process, or goes on with it.
+    pub const JCTL: EventSet = EventSet::one(Event::Jctl);
     /// Every event there is.
     pub const ALL: EventSet = EventSet(event::ALL);
 

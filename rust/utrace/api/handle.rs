@@ -92,7 +92,8 @@ pub fn with_ptrace_access<R>(thread: &Task, f: impl FnOnce() -> Result<R>) -> Re
 pub enum Control {
     /// `UTRACE_STOP`: see [`EngineRef::stop`], which also gives the ticket.
     Stop,
-    /// `UTRACE_INTERRUPT`: as [`Control::Report`], and a blocking system call is left for it.
+    /// `UTRACE_INTERRUPT`: as [`Control::Report`], and a blocking system call is left for it. Engines
+    /// that ask for signals are called with [`Tracer::signal_round`], if they have it.
     Interrupt,
     /// `UTRACE_REPORT`: run, but call [`Tracer::quiesce`] before user mode.
     Report,

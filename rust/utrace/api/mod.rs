@@ -59,9 +59,13 @@ pub use report::{
     Disposition,
     ExecReport,
     ExitReport,
+    Jctl,
+    JctlReport,
     QuiesceReport,
     ReapReport,
+    SignalAction,
     SignalReport,
+    SignalRoundReport,
     SyscallEntryReport,
     SyscallExitReport, //
 };

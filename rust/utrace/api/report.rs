@@ -27,6 +27,7 @@ use crate::{
     },
     sys::{
         signal::{
+            self,
             Class,
             Signal, //
         },
@@ -303,11 +304,13 @@ pub enum Disposition {
     Terminate,
     /// `UTRACE_SIGNAL_CORE`: end the process, with a core dump.
     Core,
-    /// `UTRACE_SIGNAL_STOP`: stop the process, as SIGSTOP does. That stop is reported in its turn.
+    /// `UTRACE_SIGNAL_STOP`: stop the process, as SIGSTOP does. Reported as JCTL.
     Stop,
     /// `UTRACE_SIGNAL_HOLD`: leave it queued. With [`Action::Stop`](super::Action::Stop) only: it is
     /// found, and reported, again when the thread is resumed.
     Hold,
+    /// `UTRACE_SIGNAL_TSTP`: stop the process, as SIGTSTP does: not where nobody would continue it.
+    JobStop,
 }
 
 impl From<action::Disposition> for Disposition {
@@ -319,6 +322,7 @@ impl From<action::Disposition> for Disposition {
             action::Disposition::Core => Disposition::Core,
             action::Disposition::Stop => Disposition::Stop,
             action::Disposition::Hold => Disposition::Hold,
+            action::Disposition::JobStop => Disposition::JobStop,
         }
     }
 }
@@ -332,6 +336,7 @@ impl From<Disposition> for action::Disposition {
             Disposition::Core => action::Disposition::Core,
             Disposition::Stop => action::Disposition::Stop,
             Disposition::Hold => action::Disposition::Hold,
+            Disposition::JobStop => action::Disposition::JobStop,
         }
     }
 }
@@ -339,7 +344,7 @@ impl From<Disposition> for action::Disposition {
 /// For [`Tracer::signal`](super::Tracer::signal).
 pub struct SignalReport<'a> {
     pub(super) common: Common<'a>,
-    pub(super) signal: &'a Signal,
+    pub(super) signal: &'a mut Signal,
     pub(super) disposition: &'a mut action::Disposition,
 }
 stoppable!(SignalReport);
@@ -357,9 +362,60 @@ impl SignalReport<'_> {
         }
     }
 
-    /// The number of the signal.
+    /// The number of the signal, as engines called before may have changed it; so all that follows.
     pub fn number(&self) -> i32 {
         self.signal.number()
+    }
+
+    /// Makes it another signal: any but SIGKILL, else `EINVAL`. It does what that one does by itself;
+    /// [`Self::event`] stays what it is.
+    pub fn set_number(&mut self, number: i32) -> Result {
+        if !signal::is_number(number) {
+            return Err(EINVAL);
+        }
+        self.signal.set_number(number);
+        Ok(())
+    }
+
+    /// Changes `si_code`, by which a program knows what else there is to read.
+    pub fn set_code(&mut self, code: i32) {
+        self.signal.set_code(code);
+    }
+
+    /// Changes who is said to have sent it.
+    pub fn set_sender(&mut self, pid: i32, uid: u32) {
+        self.signal.set_sender(pid, uid);
+    }
+
+    /// Changes the address of a fault.
+    pub fn set_address(&mut self, address: usize) {
+        self.signal.set_address(address);
+    }
+
+    /// Changes the value that comes with it.
+    pub fn set_value(&mut self, value: usize) {
+        self.signal.set_value(value);
+    }
+
+    /// What the thread does for it, as in `sigaction`.
+    pub fn action(&self) -> SignalAction {
+        let action = self.signal.action();
+        SignalAction {
+            handler: action.handler,
+            flags: action.flags,
+            restorer: action.restorer,
+            mask: action.mask,
+        }
+    }
+
+    /// Has the thread do something else for it, this once.
+    pub fn set_action(&mut self, action: SignalAction) {
+        self.signal.set_action(signal::Action {
+            handler: action.handler,
+            flags: action.flags,
+            restorer: action.restorer,
+            mask: action.mask,
+        });
     }
 
     /// `si_code`: where it comes from.
@@ -391,6 +447,87 @@ impl SignalReport<'_> {
     /// Chooses what is to become of it.
     pub fn set_disposition(&mut self, disposition: Disposition) {
         *self.disposition = disposition.into();
+    }
+}
+
+/// What a thread does for a signal, as in `sigaction`: for [`SignalReport::set_action`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignalAction {
+    /// The address of the handler; 0 for what the signal does by itself, 1 for nothing.
+    pub handler: usize,
+    /// `SA_*`.
+    pub flags: usize,
+    /// Where the handler returns to.
+    pub restorer: usize,
+    /// The signals that are blocked meanwhile.
+    pub mask: u64,
+}
+
+/// For [`Tracer::signal_round`](super::Tracer::signal_round).
+pub struct SignalRoundReport<'a> {
+    pub(super) common: Common<'a>,
+    pub(super) round: action::Round,
+    pub(super) handled: i32,
+    pub(super) signal: &'a mut Signal,
+}
+stoppable!(SignalRoundReport);
+present!(SignalRoundReport, |_| At::Nowhere);
+
+impl SignalRoundReport<'_> {
+    /// `UTRACE_SIGNAL_HANDLER`: the signal whose handler has just been set up: the thread is at its
+    /// first instruction. `None`: `UTRACE_SIGNAL_REPORT`.
+    pub fn handled(&self) -> Option<i32> {
+        (self.round == action::Round::Handler).then_some(self.handled)
+    }
+
+    /// Sends the thread a signal, which is reported in its turn. `EINVAL` for SIGKILL, and for what
+    /// is no signal.
+    pub fn send(&mut self, number: i32) -> Result {
+        if !signal::is_number(number) {
+            return Err(EINVAL);
+        }
+        self.signal.set_number(number);
+        self.signal.send();
+        Ok(())
+    }
+}
+
+/// A change in the running of a process (`CLD_STOPPED`, `CLD_CONTINUED`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Jctl {
+    /// It is stopped.
+    Stopped,
+    /// It goes on.
+    Continued,
+}
+
+/// For [`Tracer::jctl`](super::Tracer::jctl).
+pub struct JctlReport<'a> {
+    pub(super) common: Common<'a>,
+    pub(super) stopped: bool,
+    pub(super) notify: i32,
+}
+stoppable!(JctlReport);
+present!(JctlReport, |_| At::Nowhere);
+
+impl JctlReport<'_> {
+    /// What happens: before the thread stops, and after it goes on. A stop that a SIGCONT has taken
+    /// back in between is both.
+    pub fn change(&self) -> Jctl {
+        match self.stopped {
+            true => Jctl::Stopped,
+            false => Jctl::Continued,
+        }
+    }
+
+    /// What the parent hears for it from this thread: of one stop, and of one going on, it hears once
+    /// for the process.
+    pub fn notify(&self) -> Option<Jctl> {
+        match self.notify {
+            signal::CLD_STOPPED => Some(Jctl::Stopped),
+            signal::CLD_CONTINUED => Some(Jctl::Continued),
+            _ => None,
+        }
     }
 }
 

@@ -61,6 +61,7 @@ pub(super) const fn implemented<T: Tracer>() -> EventSet {
         .with(EventSet::CLONE, T::HAS_CLONE)
         .with(EventSet::EXEC, T::HAS_EXEC)
         .with(EventSet::SIGNAL_ALL, T::HAS_SIGNAL)
+        .with(EventSet::JCTL, T::HAS_JCTL)
         .with(EventSet::EXIT, T::HAS_EXIT)
         .with(EventSet::DEATH, T::HAS_DEATH)
         .with(EventSet::REAP, T::HAS_REAP)
@@ -70,6 +71,10 @@ impl<T: Tracer> Callbacks for Shell<T> {
     fn text(&self) -> usize {
         // Whatever the linker merges, it is code of the module that implements `T`.
         <Self as Callbacks>::call as usize
+    }
+
+    fn takes_rounds(&self) -> bool {
+        T::HAS_SIGNAL_ROUND
     }
 
     fn identity(&self) -> (TypeId, usize) {
@@ -159,6 +164,29 @@ impl<T: Tracer> Callbacks for Shell<T> {
                     common,
                     signal,
                     disposition,
+                },
+            )
+            .into(),
+            Data::Round {
+                round,
+                handled,
+                signal,
+            } if T::HAS_SIGNAL_ROUND => T::signal_round(
+                this,
+                &mut SignalRoundReport {
+                    common,
+                    round: *round,
+                    handled: *handled,
+                    signal,
+                },
+            )
+            .into(),
+            Data::Jctl { stopped, notify } if T::HAS_JCTL => T::jctl(
+                this,
+                &mut JctlReport {
+                    common,
+                    stopped: *stopped,
+                    notify: *notify,
                 },
             )
             .into(),

@@ -7,9 +7,11 @@ use super::report::{
     DeathReport,
     ExecReport,
     ExitReport,
+    JctlReport,
     QuiesceReport,
     ReapReport,
     SignalReport,
+    SignalRoundReport,
     SyscallEntryReport,
     SyscallExitReport, //
 };
@@ -137,6 +139,22 @@ pub trait Tracer: Sized + Send + Sync + 'static {
 
     /// `report_signal`: a signal is about to act on the thread. Any but SIGKILL; once for each.
     fn signal(_this: ArcBorrow<'_, Self>, _report: &mut SignalReport<'_>) -> Action {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// `report_signal` with `UTRACE_SIGNAL_REPORT` or `UTRACE_SIGNAL_HANDLER`: no signal, but a report
+    /// was asked for. Of engines that ask for some event of signals, in place of
+    /// [`Tracer::quiesce`] without an event: when somebody asked with `Interrupt`, and when a handler
+    /// has been set up before the report that somebody asked for. `Report` and `Interrupt` returned
+    /// from here are `Resume`.
+    fn signal_round(_this: ArcBorrow<'_, Self>, _report: &mut SignalRoundReport<'_>) -> Action {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// `report_jctl`: the thread is about to stop with its process, for a stop signal, or goes on with
+    /// it. In each thread of the process that has such an engine. Not in a thread that is parked,
+    /// though that stops too, and not under ptrace, which has stops of its own.
+    fn jctl(_this: ArcBorrow<'_, Self>, _report: &mut JctlReport<'_>) -> Action {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 

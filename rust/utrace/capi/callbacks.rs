@@ -8,7 +8,11 @@ use super::{
 };
 use crate::{
     core::{
-        action::Wish,
+        action::{
+            Disposition,
+            Round,
+            Wish, //
+        },
         event::Event,
         stop::Number, //
     },
@@ -22,7 +26,15 @@ use crate::{
     },
     sys::{
         bindings,
-        syscall::Regs,
+        signal::{
+            self,
+            Class,
+            Signal, //
+        },
+        syscall::{
+            with_current_regs,
+            Regs, //
+        },
         task, //
     }, //
 };
@@ -50,6 +62,12 @@ same! {
     bindings::utrace_events__UTRACE_EVENT_DEATH = Event::Death as u32;
     bindings::utrace_events__UTRACE_EVENT_SYSCALL_ENTRY = Event::SyscallEntry as u32;
     bindings::utrace_events__UTRACE_EVENT_SYSCALL_EXIT = Event::SyscallExit as u32;
+    bindings::utrace_events__UTRACE_EVENT_SIGNAL = Event::Signal as u32;
+    bindings::utrace_events__UTRACE_EVENT_SIGNAL_IGN = Event::SignalIgn as u32;
+    bindings::utrace_events__UTRACE_EVENT_SIGNAL_STOP = Event::SignalStop as u32;
+    bindings::utrace_events__UTRACE_EVENT_SIGNAL_TERM = Event::SignalTerm as u32;
+    bindings::utrace_events__UTRACE_EVENT_SIGNAL_CORE = Event::SignalCore as u32;
+    bindings::utrace_events__UTRACE_EVENT_JCTL = Event::Jctl as u32;
     bindings::utrace_resume_action_UTRACE_STOP = Wish::Stop as u32;
     bindings::utrace_resume_action_UTRACE_INTERRUPT = Wish::Interrupt as u32;
     bindings::utrace_resume_action_UTRACE_REPORT = Wish::Report as u32;
@@ -58,6 +76,7 @@ same! {
 }
 
 const RESUME: u32 = Wish::Resume as u32;
+const SIGTRAP: i32 = 5;
 const ABORT: u32 = bindings::utrace_syscall_action_UTRACE_SYSCALL_ABORT;
 
 /// What a callback's result means.
@@ -69,6 +88,68 @@ fn plain(answer: u32) -> Option<Verdict> {
 fn syscall_entry(answer: u32) -> Option<Verdict> {
     let answer = answer & !bindings::UTRACE_SYSCALL_RESUMED;
     Some(plain(answer & !ABORT)?.with_abort(answer & ABORT != 0))
+}
+
+/// The signal part of an argument or result.
+mod signals {
+    use super::bindings::*;
+
+    pub(super) const DELIVER: u32 = utrace_signal_action_UTRACE_SIGNAL_DELIVER;
+    pub(super) const IGN: u32 = utrace_signal_action_UTRACE_SIGNAL_IGN;
+    pub(super) const TERM: u32 = utrace_signal_action_UTRACE_SIGNAL_TERM;
+    pub(super) const CORE: u32 = utrace_signal_action_UTRACE_SIGNAL_CORE;
+    pub(super) const STOP: u32 = utrace_signal_action_UTRACE_SIGNAL_STOP;
+    pub(super) const TSTP: u32 = utrace_signal_action_UTRACE_SIGNAL_TSTP;
+    pub(super) const REPORT: u32 = utrace_signal_action_UTRACE_SIGNAL_REPORT;
+    pub(super) const HANDLER: u32 = utrace_signal_action_UTRACE_SIGNAL_HANDLER;
+    pub(super) const MASK: u32 = UTRACE_SIGNAL_MASK;
+    pub(super) const HOLD: u32 = UTRACE_SIGNAL_HOLD;
+}
+
+/// What the signal will do, for the argument of report_signal().
+fn to_signal_action(signal: &Signal, disposition: Disposition) -> u32 {
+    const SIGSTOP: i32 = 19;
+
+    match disposition {
+        Disposition::Deliver => match signal.class() {
+            Class::Handled => signals::DELIVER,
+            Class::Ignored => signals::IGN,
+            Class::Stop if signal.number() == SIGSTOP => signals::STOP,
+            Class::Stop => signals::TSTP,
+            Class::Term => signals::TERM,
+            Class::Core => signals::CORE,
+        },
+        Disposition::Ignore => signals::IGN,
+        Disposition::Terminate => signals::TERM,
+        Disposition::Core => signals::CORE,
+        Disposition::Stop => signals::STOP,
+        Disposition::JobStop => signals::TSTP,
+        Disposition::Hold => signals::IGN | signals::HOLD,
+    }
+}
+
+/// What an engine wants done with the signal.
+fn disposition(answer: u32, given: u32, before: Disposition) -> Option<Disposition> {
+    if answer & signals::HOLD != 0 {
+        return Some(Disposition::Hold);
+    }
+    let wanted = answer & signals::MASK;
+    Some(match wanted {
+        // As it was, whatever that is called.
+        _ if wanted == given & signals::MASK && given & signals::HOLD == 0 => before,
+        signals::DELIVER => Disposition::Deliver,
+        signals::IGN => Disposition::Ignore,
+        signals::TERM => Disposition::Terminate,
+        signals::CORE => Disposition::Core,
+        signals::STOP => Disposition::Stop,
+        signals::TSTP => Disposition::JobStop,
+        _ => return None,
+    })
+}
+
+/// What report_signal() returns besides.
+fn beside_signals(answer: u32) -> u32 {
+    answer & !(signals::MASK | signals::HOLD)
 }
 
 /// The same for report_death(), which cannot stop, nor ask for a report.
@@ -108,7 +189,9 @@ impl Ops {
         let o = unsafe { ops.as_ref() };
         let text = [
             o.report_quiesce.map(|f| f as usize),
+            o.report_signal.map(|f| f as usize),
             o.report_clone.map(|f| f as usize),
+            o.report_jctl.map(|f| f as usize),
             o.report_exec.map(|f| f as usize),
             o.report_syscall_entry.map(|f| f as usize),
             o.report_syscall_exit.map(|f| f as usize),
@@ -160,7 +243,7 @@ impl Drop for Shell {
 
 /// Calls a callback, if there is one, and decodes its answer.
 macro_rules! call {
-    ($decode:path, $callback:expr, $($argument:expr),*) => {
+    ($decode:expr, $callback:expr, $($argument:expr),*) => {
         match $callback {
             Some(callback) => {
                 // SAFETY: The callback takes these arguments by the header, and they are valid until
@@ -180,6 +263,11 @@ macro_rules! call {
 impl Callbacks for Shell {
     fn text(&self) -> usize {
         self.0.ops.text()
+    }
+
+    fn takes_rounds(&self) -> bool {
+        let ops = self.0.ops.get();
+        ops.is_some_and(|ops| ops.report_signal.is_some())
     }
 
     fn identity(&self) -> (TypeId, usize) {
@@ -296,8 +384,77 @@ impl Shell {
                 let code: *mut c_long = *code;
                 call!(plain, ops.report_exit, RESUME, engine, *original, code)
             }
-            // Not to be asked for yet.
-            Data::Signal { .. } => Verdict::RESUME,
+            Data::Signal {
+                signal,
+                disposition: chosen,
+            } => {
+                let given = to_signal_action(signal, **chosen);
+                let mut decode = |answer| {
+                    let verdict = plain(beside_signals(answer))?;
+                    **chosen = disposition(answer, given, **chosen)?;
+                    Some(verdict)
+                };
+                let (info, original, action) = signal.parts();
+                let verdict = with_current_regs(|regs| {
+                    call!(
+                        decode,
+                        ops.report_signal,
+                        given | RESUME,
+                        engine,
+                        regs.as_ptr(),
+                        info,
+                        original,
+                        action
+                    )
+                });
+                if !signal::is_number(signal.number()) {
+                    // SAFETY: No requirements.
+                    unsafe { bindings::utrace_warn_signal(signal.number()) };
+                    signal.set_number(SIGTRAP);
+                }
+                verdict
+            }
+            Data::Round { round, signal, .. } => {
+                let given = match round {
+                    Round::Report => signals::REPORT,
+                    Round::Handler => signals::HANDLER,
+                };
+                let mut deliver = false;
+                let mut decode = |answer| {
+                    match answer & (signals::MASK | signals::HOLD) {
+                        signals::DELIVER => deliver = true,
+                        signals::IGN => {}
+                        other if other == given => {}
+                        _ => return None,
+                    }
+                    plain(beside_signals(answer))
+                };
+                let (info, _, action) = signal.parts();
+                let none = core::ptr::null();
+                let verdict = with_current_regs(|regs| {
+                    call!(
+                        decode,
+                        ops.report_signal,
+                        given | RESUME,
+                        engine,
+                        regs.as_ptr(),
+                        info,
+                        none,
+                        action
+                    )
+                });
+                if deliver && signal::is_number(signal.number()) {
+                    signal.send();
+                }
+                verdict
+            }
+            Data::Jctl { stopped, notify } => {
+                let change = match stopped {
+                    true => signal::CLD_STOPPED,
+                    false => signal::CLD_CONTINUED,
+                };
+                call!(plain, ops.report_jctl, RESUME, engine, change, *notify)
+            }
             Data::Death { group_dead, signal } => {
                 call!(death, ops.report_death, engine, *group_dead, *signal)
             }

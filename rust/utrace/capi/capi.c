@@ -15,6 +15,11 @@ void utrace_warn_answer(const void *callback, u32 answer)
 		     callback, answer);
 }
 
+void utrace_warn_signal(int sig)
+{
+	pr_warn_once("utrace: report_signal() made signal %d, which is none; taken as SIGTRAP\n", sig);
+}
+
 EXPORT_SYMBOL_GPL(utrace_attach_task);
 EXPORT_SYMBOL_GPL(utrace_set_events);
 EXPORT_SYMBOL_GPL(utrace_control);

@@ -16,7 +16,6 @@ use super::{
 use crate::{
     core::{
         action::Wish,
-        event,
         stop::Number, //
     },
     engine::{
@@ -45,9 +44,6 @@ const FLAGS: c_int = (bindings::UTRACE_ATTACH_MATCH_OPS
     | bindings::UTRACE_ATTACH_MATCH_DATA
     | bindings::UTRACE_ATTACH_CREATE
     | bindings::UTRACE_ATTACH_EXCLUSIVE) as c_int;
-
-/// The events that modules in C can ask for: signals are for modules in Rust so far.
-const OFFERED: u32 = event::ALL & !event::SIGNALS;
 
 /// All events that have a number.
 const EVENTS: c_ulong = (1 << bindings::utrace_events__UTRACE_NEVENTS) - 1;
@@ -134,9 +130,6 @@ fn set_events(object: &CRef, target: *mut bindings::task_struct, mask: c_ulong) 
     let events = mask & !(EVENTS + 1);
     if events & !EVENTS != 0 {
         return Err(EINVAL);
-    }
-    if events & !(OFFERED as c_ulong) != 0 {
-        return Err(eopnotsupp());
     }
     let result = control::set_events(&engine, events as u32);
     object.show_events();

@@ -66,8 +66,19 @@ pub(crate) enum Disposition {
     Core,
     /// Stop the process.
     Stop,
+    /// Stop the process as job control does: not if nobody would continue it.
+    JobStop,
     /// Leave it queued, to be found again when the thread, which stops, is resumed.
     Hold,
+}
+
+/// Why engines that hear of signals are called without one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Round {
+    /// Somebody asked for a report, and at once.
+    Report,
+    /// A handler has just been set up, and somebody asked for a report before that or steps.
+    Handler,
 }
 
 /// The reports that a thread owes before it enters user mode, as bits of one word.

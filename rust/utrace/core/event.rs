@@ -32,6 +32,8 @@ pub(crate) enum Event {
     SignalTerm = 11,
     /// A signal is about to end the process with a core dump.
     SignalCore = 12,
+    /// The thread is about to stop with its process, or goes on with it.
+    Jctl = 13,
 }
 
 impl Event {
@@ -57,7 +59,12 @@ impl Event {
     pub(crate) const fn stops_in_place(self) -> bool {
         matches!(
             self,
-            Event::Quiesce | Event::Exec | Event::Exit | Event::SyscallEntry | Event::SyscallExit
+            Event::Quiesce
+                | Event::Exec
+                | Event::Exit
+                | Event::SyscallEntry
+                | Event::SyscallExit
+                | Event::Jctl
         ) || SIGNALS & self.bit() != 0
     }
 
@@ -77,11 +84,23 @@ pub(crate) const SIGNALS: u32 = Event::Signal.bit()
     | Event::SignalTerm.bit()
     | Event::SignalCore.bit();
 
+/// Some event of signals that is in `events`.
+pub(crate) const fn signal_of(events: u32) -> Option<Event> {
+    match (events & SIGNALS).trailing_zeros() {
+        8 => Some(Event::Signal),
+        9 => Some(Event::SignalIgn),
+        10 => Some(Event::SignalStop),
+        11 => Some(Event::SignalTerm),
+        12 => Some(Event::SignalCore),
+        _ => None,
+    }
+}
+
 /// The events that end with the thread, and so have rules of their own in `utrace_set_events`.
 pub(crate) const DEATHS: u32 = Event::Death.bit() | Event::Quiesce.bit();
 
 /// All events that are reported today.
-pub(crate) const ALL: u32 = (1 << 13) - 1;
+pub(crate) const ALL: u32 = (1 << 14) - 1;
 
 /// What the events of the historic `enum utrace_events` are called, by number.
 pub(crate) const NAMES: [&str; 14] = [

@@ -13,6 +13,10 @@
 //! * a wake-up reaches the thread only while it is parked *here*, never in another sleep (a late
 //!   one would break a ptrace stop, which does not loop);
 //! * who asks for a stop while the thread is parked is told so and finds it parked until released.
+//!
+//! A parked thread still belongs to its process: when that is stopped by a signal, it stops with it,
+//! and is parked again when the process goes on. Whoever makes it so leaves a notice here first, and
+//! the thread looks, under the lock that the other one holds, before it sleeps.
 
 use super::super::place::AtomicU64;
 use super::stop::{
@@ -38,6 +42,8 @@ pub(crate) struct Hold {
     examined: bool,
     /// It waits to leave until that is over.
     leaving: bool,
+    /// Its process may be about to stop, or have stopped before anybody could leave a notice.
+    noticed: bool,
 }
 
 impl Hold {
@@ -49,6 +55,7 @@ impl Hold {
             turn: 0,
             examined: false,
             leaving: false,
+            noticed: true,
         }
     }
 
@@ -129,6 +136,9 @@ pub(crate) trait Site {
     /// Whether a fatal signal is pending for the current thread.
     fn fatal_signal_pending(&self) -> bool;
 
+    /// Has the current thread stop if its process does, and sleep until that goes on or dies.
+    fn stop_with_process(&self);
+
     /// Test builds switch the final check off, to show what it is for.
     #[cfg(utrace_test)]
     fn final_check(&self) -> bool {
@@ -168,6 +178,12 @@ pub(crate) fn park<S: Site>(site: &S, word: Option<&EngineWord>) -> Parked {
                 continue;
             }
             break Parked::Killed;
+        }
+        if guard.noticed {
+            guard.noticed = false;
+            drop(guard);
+            site.stop_with_process();
+            continue;
         }
         // The final check: last of all, the state set and the word parked in the same critical
         // section as every wake-up.
@@ -315,6 +331,16 @@ fn let_go<S: Site>(site: &S, guard: &mut S::Guard<'_>, ask: &Ask) -> Found {
         site.wake(guard);
     }
     Found::Parked
+}
+
+/// Tells the thread that its process is about to stop. Whoever makes it so holds a lock meanwhile
+/// that [`Site::stop_with_process`] takes.
+pub(crate) fn notice<S: Site>(site: &S) {
+    let mut guard = site.lock();
+    guard.noticed = true;
+    if guard.parked {
+        site.wake(&mut guard);
+    }
 }
 
 /// Marks the thread as killed, and wakes it: no park holds it from now on.

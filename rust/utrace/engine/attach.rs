@@ -104,6 +104,7 @@ pub(crate) fn attach(
     let state = global::get();
     let owner = module::owner_of(callbacks.text());
     let identity = callbacks.identity();
+    let takes_rounds = callbacks.takes_rounds();
     let mut callbacks = Some(callbacks);
     let mut slot = Some(Slot::new()?);
     let engine = loop {
@@ -114,6 +115,7 @@ pub(crate) fn attach(
                 state.next_serial(),
                 owner,
                 identity,
+                takes_rounds,
                 events,
                 calls.clone(),
                 Payload::new(callbacks),

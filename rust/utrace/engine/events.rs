@@ -243,6 +243,15 @@ impl tracehook::Events for Events {
         workbit::for_each_thread_of_group::<KillParked>(task);
     }
 
+    fn stop_sent(task: &Task) {
+        // Any of its threads may be the one to act on it.
+        workbit::for_each_thread_of_group::<NoticeStop>(task);
+    }
+
+    fn stop_comes(task: &Task) {
+        NoticeStop::each(task);
+    }
+
     fn wants_syscalls(task: &Task) -> bool {
         global::get()
             .table
@@ -257,6 +266,16 @@ impl PerThread for KillParked {
     fn each(task: &Task) {
         if let Some(utrace) = global::get().table.lookup(task) {
             hold::kill(&*utrace);
+        }
+    }
+}
+
+struct NoticeStop;
+
+impl PerThread for NoticeStop {
+    fn each(task: &Task) {
+        if let Some(utrace) = global::get().table.lookup(task) {
+            hold::notice(&*utrace);
         }
     }
 }

@@ -44,6 +44,8 @@ pub(crate) struct Engine {
     /// The module whose code `payload` calls.
     pub(crate) owner: Owner,
     pub(crate) identity: (TypeId, usize),
+    /// It is called for rounds of reports as for a signal.
+    pub(crate) takes_rounds: bool,
     /// The life of the attachment, and the stop that a report makes.
     pub(crate) word: EngineWord,
     /// The stop that is asked for from outside.
@@ -71,6 +73,7 @@ impl Engine {
         serial: u64,
         owner: Owner,
         identity: (TypeId, usize),
+        takes_rounds: bool,
         events: u32,
         calls: Option<Arc<CallSet>>,
         payload: Payload,
@@ -81,6 +84,7 @@ impl Engine {
                 serial,
                 owner,
                 identity,
+                takes_rounds,
                 word: EngineWord::new(),
                 ask: Ask::new(),
                 deferred: AtomicFlag::new(false),

@@ -85,6 +85,9 @@ pub(crate) trait Callbacks: Send + Sync {
     /// The address of some code of the tracer's module.
     fn text(&self) -> usize;
 
+    /// Whether rounds of reports are for its callback of signals.
+    fn takes_rounds(&self) -> bool;
+
     /// What `MATCH_OPS` and `MATCH_DATA` compare: the tracer's type, and its value's address.
     fn identity(&self) -> (TypeId, usize);
 }

@@ -19,10 +19,14 @@ use crate::{
         action::{
             pending,
             Disposition,
+            Round,
             Syscall,
             Wish, //
         },
-        event::Event,
+        event::{
+            signal_of,
+            Event, //
+        },
         hold::{
             self,
             Parked, //
@@ -74,8 +78,22 @@ pub(crate) enum Data<'a, 'r> {
     Exec { regs: &'a mut Regs<'r> },
     /// A signal is about to act.
     Signal {
-        signal: &'a Signal,
+        signal: &'a mut Signal,
         disposition: &'a mut Disposition,
+    },
+    /// No signal, but somebody asked for a report.
+    Round {
+        round: Round,
+        /// The signal whose handler has been set up, or 0.
+        handled: i32,
+        /// For an engine to make a signal of.
+        signal: &'a mut Signal,
+    },
+    /// The process is about to stop, or goes on.
+    Jctl {
+        stopped: bool,
+        /// What the parent is told for it, by this thread: the `CLD_*` number, or 0.
+        notify: c_int,
     },
     /// The thread begins to exit.
     Exit {
@@ -481,6 +499,13 @@ fn finish(
     verdict: Verdict,
     deferred: bool,
 ) -> bool {
+    let mut verdict = verdict;
+    if matches!(data, Data::Round { .. })
+        && matches!(verdict.wish(), Wish::Report | Wish::Interrupt)
+    {
+        // A round that asks for the next one has no end.
+        verdict = Verdict::RESUME;
+    }
     outcome.syscall = outcome.syscall.merge(verdict.syscall());
     let stop = verdict.wish() == Wish::Stop;
     let park = stop && event.stops_in_place();
@@ -596,6 +621,9 @@ pub(crate) fn before_user_mode(utrace: &Arc<Utrace>) {
         return;
     };
     let utrace = &utrace;
+    if utrace.acting.get() {
+        return;
+    }
     loop {
         // Work is also done where a thread that has reported its exit is traced by somebody else.
         let dying = task::fatal_signal_pending() || task::with_current(task::is_exiting);
@@ -603,16 +631,24 @@ pub(crate) fn before_user_mode(utrace: &Arc<Utrace>) {
             return;
         }
         let owed = utrace.take_pending();
+        let handled = utrace.take_handled();
+        let round = match handled {
+            Some(_) => Some(Round::Handler),
+            None => (owed & pending::INTERRUPT != 0).then_some(Round::Report),
+        };
         let mut outcome = Outcome::NOTHING;
         if utrace.deferred.get() {
             // SAFETY: The thread itself, which has looked it up.
             let view = unsafe { utrace.view() };
             flush_deferred(utrace, view.engines(), &mut outcome);
         }
-        if !outcome.killed && owed & pending::REPORT != 0 {
-            let round = pass(utrace, Event::Quiesce, &mut Data::Quiesce { event: None });
-            outcome.stopped |= round.stopped;
-            outcome.killed = round.killed;
+        if !outcome.killed && (owed & pending::REPORT != 0 || round.is_some()) {
+            let came_to = match round {
+                Some(round) => make_round(utrace, round, handled.unwrap_or(0)),
+                None => pass(utrace, Event::Quiesce, &mut Data::Quiesce { event: None }),
+            };
+            outcome.stopped |= came_to.stopped;
+            outcome.killed = came_to.killed;
         }
         if !outcome.killed && utrace.is_asked() {
             outcome.note(hold::park(&**utrace, None));
@@ -621,6 +657,42 @@ pub(crate) fn before_user_mode(utrace: &Arc<Utrace>) {
             return;
         }
     }
+}
+
+/// A round of reports, in which engines that hear of signals are called as for one, and the others
+/// for QUIESCE.
+#[cold]
+fn make_round(utrace: &User<Utrace>, round: Round, handled: i32) -> Outcome {
+    // SAFETY: The thread itself, which has looked it up.
+    let view = unsafe { utrace.view() };
+    let mut outcome = Outcome::NOTHING;
+    for engine in view.engines() {
+        let wanted = engine.wanted();
+        let signal = signal_of(wanted).filter(|_| engine.takes_rounds);
+        let mut none = Signal::none();
+        let (event, mut data) = match signal {
+            Some(event) => (
+                event,
+                Data::Round {
+                    round,
+                    handled,
+                    signal: &mut none,
+                },
+            ),
+            None if wanted & Event::Quiesce.bit() != 0 => {
+                (Event::Quiesce, Data::Quiesce { event: None })
+            }
+            None => continue,
+        };
+        if call(engine, event, event, &mut data, &mut outcome) {
+            call_again(engine, event, event, &mut data, &mut outcome);
+        }
+        outcome.killed |= utrace.is_being_killed();
+        if outcome.killed {
+            break;
+        }
+    }
+    outcome
 }
 
 /// The last report: every engine hears of it that wants to, and is detached. By whoever the

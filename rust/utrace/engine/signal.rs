@@ -6,6 +6,9 @@
 //! die as it must; then with one signal at a time, each reported before. A signal stays queued
 //! while it is reported, on the thread's own queue, and the body then sees it alone: none is lost,
 //! let through unreported, or reported twice.
+//!
+//! What the body could see more than one of, as it goes on to the next signal after those that are
+//! ignored or stop the process, it does not see: that is done here.
 
 use super::{
     global,
@@ -17,7 +20,10 @@ use super::{
 };
 use crate::{
     core::{
-        action::Disposition,
+        action::{
+            pending,
+            Disposition, //
+        },
         event::{
             Event,
             SIGNALS, //
@@ -26,10 +32,13 @@ use crate::{
     sys::{
         signal::{
             self,
+            Change,
             Class,
+            Functions,
             GetSignal,
             Signal, //
         },
+        task,
         task_work::Notify, //
     }, //
 };
@@ -38,33 +47,165 @@ use kernel::sync::Arc;
 /// Stands for `get_signal`, and returns what that returns: whether a handler is to be run.
 pub(crate) fn get_signal(call: &mut GetSignal<'_>) -> bool {
     let handled = look(call);
+    if handled {
+        note_handler(call);
+    }
     signal::leave();
     handled
 }
 
 fn look(call: &mut GetSignal<'_>) -> bool {
-    let functions = global::get().signals;
+    let functions = &global::get().signals;
     loop {
+        call.run_work(functions);
+        if wants_stops() {
+            join_stop(functions);
+        }
         // Nothing is held across the body: it may end the thread.
         if call.run_without_signals() {
             return true;
         }
-        let Some(signal) = Signal::next(functions) else {
+        let Some(mut signal) = Signal::next(*functions) else {
             return false;
         };
-        match (report(&signal), signal.class()) {
-            (Disposition::Deliver, _) | (Disposition::Stop, Class::Stop) => {
-                if call.run_with(&signal) {
+        let disposition = report(&mut signal);
+        if disposition == Disposition::Ignore {
+            call.ignore(&signal);
+            continue;
+        }
+        let change = signal.settle();
+        if change == Change::Gone {
+            continue;
+        }
+        match disposition {
+            Disposition::Deliver => {
+                if deliver(call, &signal, change, functions) {
                     return true;
                 }
             }
-            (Disposition::Ignore, _) => call.ignore(&signal),
-            (Disposition::Terminate, _) => call.kill(&signal, false, functions),
-            (Disposition::Core, _) => call.kill(&signal, true, functions),
-            (Disposition::Stop, _) => call.stop(&signal),
-            (Disposition::Hold, _) => {}
+            Disposition::Terminate => call.kill(&signal, false, functions),
+            Disposition::Core => call.kill(&signal, true, functions),
+            Disposition::Stop => stop(call, &signal, Stop::Always, functions),
+            Disposition::JobStop => stop(call, &signal, Stop::JobControl, functions),
+            Disposition::Ignore | Disposition::Hold => {}
         }
     }
+}
+
+/// Does what the signal does by itself. True when a handler is to be run.
+fn deliver(
+    call: &mut GetSignal<'_>,
+    signal: &Signal,
+    change: Change,
+    functions: &Functions,
+) -> bool {
+    let changed = change == Change::Own || signal.is_action_changed();
+    match signal.class_now() {
+        // What an engine has put into its place is nobody else's.
+        Class::Handled if changed => return call.deliver(signal),
+        Class::Term if changed => call.kill(signal, false, functions),
+        Class::Core if changed => call.kill(signal, true, functions),
+        // ptrace has its say in the body.
+        Class::Ignored if changed || !signal::is_ptraced() => call.ignore(signal),
+        Class::Stop if changed || !signal::is_ptraced() => {
+            let how = match signal.number() {
+                SIGSTOP => Stop::Always,
+                _ => Stop::JobControl,
+            };
+            stop(call, signal, how, functions);
+        }
+        _ => {
+            put_off(true);
+            let handled = call.run_with(signal);
+            put_off(false);
+            return handled;
+        }
+    }
+    false
+}
+
+/// What is owed before user mode comes after what the signal does, though the body of `get_signal`
+/// begins with queued work.
+fn put_off(acting: bool) {
+    let Some(utrace) = task::with_current(|current| global::get().table.lookup(current)) else {
+        return;
+    };
+    utrace.acting.set(acting);
+    if !acting && (utrace.owes(!0) || utrace.is_asked()) {
+        // Not when it exits.
+        let _ = Arc::from(utrace.as_arc()).queue(Notify::Resume);
+    }
+}
+
+/// Whether a stop takes the process group into account.
+#[derive(Clone, Copy, PartialEq)]
+enum Stop {
+    Always,
+    JobControl,
+}
+
+const SIGSTOP: i32 = 19;
+const SIGTSTP: i32 = 20;
+
+/// Stops the process for the signal.
+fn stop(call: &mut GetSignal<'_>, signal: &Signal, how: Stop, functions: &Functions) {
+    if how == Stop::JobControl && functions.is_orphaned() {
+        call.ignore(signal);
+        return;
+    }
+    let number = match (signal.number(), how) {
+        // SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU.
+        (number @ 19..=22, _) => number,
+        (_, Stop::Always) => SIGSTOP,
+        (_, Stop::JobControl) => SIGTSTP,
+    };
+    if !wants_stops() {
+        functions.begin_stop(signal, number);
+        return;
+    }
+    // Others stop when this one has begun: it is the last only if it is alone.
+    if report_stop(signal::stops_alone()) {
+        functions.begin_stop(signal, number);
+        report_continued(functions);
+    }
+}
+
+/// Takes part in a stop of the process that another thread began, and reports it.
+fn join_stop(functions: &Functions) {
+    if let Some(completes) = signal::stop_pending() {
+        if report_stop(completes) {
+            functions.join_stop();
+            report_continued(functions);
+        }
+    }
+}
+
+/// Whether an engine wants to hear of stops of the process.
+fn wants_stops() -> bool {
+    let table = &global::get().table;
+    table.lookup_current(Event::Jctl.bit()).is_some()
+}
+
+/// Reports that the thread is about to stop with its process. False when it was killed meanwhile.
+fn report_stop(completes: bool) -> bool {
+    report_jctl(true, if completes { signal::CLD_STOPPED } else { 0 })
+}
+
+/// Reports that the process goes on, or was not stopped after all.
+fn report_continued(functions: &Functions) {
+    let told = functions.tell_continued();
+    report_jctl(false, told);
+}
+
+fn report_jctl(stopped: bool, notify: i32) -> bool {
+    let Some(utrace) = global::get().table.lookup_current(Event::Jctl.bit()) else {
+        return true;
+    };
+    let data = &mut Data::Jctl { stopped, notify };
+    utrace.stopping.set(stopped);
+    let outcome = report::pass(&utrace, Event::Jctl, data);
+    utrace.stopping.set(false);
+    !outcome.killed
 }
 
 /// The events of signals that the kernel acts on, or drops, when they are sent.
@@ -90,16 +231,46 @@ pub(crate) fn settle_wants(utrace: &Utrace) {
     signal::set_reported(wants & EARLY != 0, wants & Event::SignalIgn.bit() != 0);
 }
 
-/// Whether an engine of the current thread wants to hear of signals. If so, [`get_signal`] is called
-/// next: the module stays until it has returned, or the thread has died in it.
+/// Whether an engine of the current thread wants to hear of signals, or of what they do to its
+/// process. If so, [`get_signal`] is called next: the module stays until it has returned, or the
+/// thread has died in it.
 pub(crate) fn enter() -> bool {
-    global::get().table.lookup_current(SIGNALS).is_some()
+    let table = &global::get().table;
+    table.lookup_current(SIGNALS | Event::Jctl.bit()).is_some()
         && !signal::is_put_off()
         && signal::enter()
 }
 
+/// Asks for a round of reports when the next handler of a signal has been set up, if that is before
+/// anything else in user mode: for who steps. By the thread itself; until it comes, or
+/// [`forget_handler_round`].
+#[allow(dead_code)]
+pub(crate) fn want_handler_round(utrace: &Utrace) {
+    utrace.handler_round.set(true);
+}
+
+/// Takes that back.
+#[allow(dead_code)]
+pub(crate) fn forget_handler_round(utrace: &Utrace) {
+    utrace.handler_round.set(false);
+}
+
+/// A handler is about to be set up. If a report is owed, it is made when that is done.
+fn note_handler(call: &GetSignal<'_>) {
+    let Some(utrace) = global::get().table.lookup_current(SIGNALS) else {
+        return;
+    };
+    if utrace.handler_round.get() || utrace.owes(pending::REPORT) {
+        utrace.handler_round.set(false);
+        let (number, handler) = call.handled();
+        utrace.set_handler(number, handler);
+        // Not when it exits, and then no handler runs.
+        let _ = Arc::from(utrace.as_arc()).queue(Notify::Resume);
+    }
+}
+
 /// Reports the signal, and says what the engines want of it.
-fn report(signal: &Signal) -> Disposition {
+fn report(signal: &mut Signal) -> Disposition {
     let event = match signal.class() {
         Class::Handled => Event::Signal,
         Class::Ignored => Event::SignalIgn,

@@ -30,7 +30,10 @@ use crate::{
             PassCell,
             PassGuard, //
         },
-        syscall::Regs,
+        syscall::{
+            with_current_regs,
+            Regs, //
+        },
         table::{
             Entry,
             HasEntry, //
@@ -130,6 +133,16 @@ pub(crate) struct Utrace {
     pub(crate) examiners: Mutex<()>,
     /// Reports owed before user mode.
     pending: AtomicU32,
+    /// The handler that was set up when a round of reports was owed, and its signal; or 0. Only the
+    /// thread itself reads and writes them.
+    handler: AtomicU64,
+    handled: AtomicU32,
+    /// A round is owed when the next handler is set up. Likewise.
+    pub(crate) handler_round: AtomicFlag,
+    /// The kernel acts on a signal that was reported: what is owed waits until it has. Likewise.
+    pub(crate) acting: AtomicFlag,
+    /// A stop of the process is being reported, in which the thread takes part afterwards. Likewise.
+    pub(crate) stopping: AtomicFlag,
     /// When the thread was parked ([`trace::now`]); 0 when it is not. To be shown, for nothing else.
     pub(crate) parked_since: AtomicU64,
     #[pin]
@@ -195,6 +208,11 @@ impl Utrace {
                 place: Place::new(),
                 examiners <- new_mutex!(()),
                 pending: AtomicU32::new(0),
+                handler: AtomicU64::new(0),
+                handled: AtomicU32::new(0),
+                handler_round: AtomicFlag::new(false),
+                acting: AtomicFlag::new(false),
+                stopping: AtomicFlag::new(false),
                 parked_since: AtomicU64::new(0),
                 resume_work <- TaskWork::new(),
                 signal_work <- TaskWork::new(),
@@ -350,6 +368,29 @@ impl Utrace {
         self.pending.swap(0)
     }
 
+    /// Which of `what` is owed.
+    pub(crate) fn owes(&self, what: u32) -> bool {
+        self.pending.load() & what != 0
+    }
+
+    /// A handler is being set up for signal `number`, and a round is owed then.
+    pub(crate) fn set_handler(&self, number: i32, handler: usize) {
+        self.handled.store(number as u32);
+        self.handler.store(handler as u64);
+    }
+
+    /// The signal whose handler has been set up since, with a round owed. Once.
+    pub(crate) fn take_handled(&self) -> Option<i32> {
+        let handler = self.handler.load();
+        if handler == 0 {
+            return None;
+        }
+        self.handler.store(0);
+        // It may have failed, for want of a stack: that is another signal's matter.
+        let there = with_current_regs(|regs| regs.ip()) == handler as usize;
+        there.then(|| self.handled.load() as i32)
+    }
+
     /// Has [`super::report::before_user_mode`] called in the thread. `ESRCH` when it exits.
     pub(crate) fn queue(self: &Arc<Self>, notify: Notify) -> Result {
         match notify {
@@ -460,6 +501,15 @@ impl Site for Utrace {
 
     fn fatal_signal_pending(&self) -> bool {
         task::fatal_signal_pending()
+    }
+
+    fn stop_with_process(&self) {
+        if self.stopping.get() {
+            return;
+        }
+        // A signal that is to be reported waits until the thread gets there.
+        let unreported = self.wants() & Event::SignalStop.bit() == 0;
+        global::get().signals.stop_parked(unreported);
     }
 
     #[cfg(utrace_test)]

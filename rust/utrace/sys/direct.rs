@@ -20,6 +20,15 @@ pub(crate) fn resolve(name: &'static CStr) -> Result<c_ulong> {
     Ok(addr)
 }
 
+/// The address of a variable that is not exported.
+pub(crate) fn resolve_data(name: &'static CStr) -> Result<c_ulong> {
+    let mut err: c_long = 0;
+    // SAFETY: Both pointers are valid for the call.
+    let addr = unsafe { bindings::utrace_data_address(name.as_char_ptr(), &mut err) };
+    to_result(err as c_int)?;
+    Ok(addr)
+}
+
 /// Why a trampoline could not be put in place.
 pub(crate) enum HookError {
     /// The kernel has no such function, or more than one.

@@ -10,6 +10,7 @@
 #include <linux/ftrace.h>
 #include <linux/module.h>
 #include <linux/sched.h>
+#include <linux/sched/jobctl.h>
 #include <linux/signal_types.h>
 #include <linux/spinlock_types.h>
 #include <linux/task_work.h>
@@ -32,9 +33,11 @@ extern const struct utrace_layout utrace_layout;
 
 /* symbol.c */
 unsigned long utrace_symbol_address(const char *name, long *err);
+unsigned long utrace_data_address(const char *name, long *err);
 
 enum {
 	UTRACE_SIGPENDING = 1 << TIF_SIGPENDING,
+	UTRACE_STOP_PENDING = JOBCTL_STOP_PENDING,
 };
 
 /* sleep.c */
@@ -92,25 +95,61 @@ enum utrace_signal_class {
 struct utrace_signal {
 	/* Its place in the queue, if it has one; for comparison only. */
 	struct sigqueue *queued;
+	/* What engines may change. */
 	kernel_siginfo_t info;
 	struct k_sigaction action;
+	struct k_sigaction original;
 	enum utrace_signal_class class;
+};
+
+enum utrace_signal_change {
+	UTRACE_CHANGE_QUEUED,	/* the queue has it as it is now */
+	UTRACE_CHANGE_OWN,	/* the queue cannot have it so */
+	UTRACE_CHANGE_GONE,	/* something else took it back */
+};
+
+/* Functions of the kernel, and a lock, that are not exported. */
+struct utrace_signal_functions {
+	unsigned long rearm_itimer;	/* posixtimer_rearm_itimer() */
+	unsigned long run_work;		/* task_work_run() */
+	unsigned long coredump;		/* vfs_coredump() */
+	unsigned long group_exit;	/* do_group_exit() */
+	unsigned long signal_stop;	/* do_signal_stop() */
+	unsigned long notify_parent;	/* do_notify_parent_cldstop() */
+	unsigned long pgrp_orphaned;	/* is_current_pgrp_orphaned() */
+	unsigned long clear_trapping;	/* task_clear_jobctl_trapping() */
+	unsigned long leave_frozen;	/* cgroup_leave_frozen() */
+	unsigned long tasklist_lock;
 };
 
 bool utrace_signals_put_off(void);
 bool utrace_signal_enter(void);
 void utrace_signal_leave(void);
 int utrace_signal_next(struct utrace_signal *signal, unsigned long rearm_itimer);
+enum utrace_signal_class utrace_signal_class_now(const struct utrace_signal *signal);
 bool utrace_signal_consume(const struct utrace_signal *signal, int sig);
+enum utrace_signal_change utrace_signal_change(struct utrace_signal *signal, int sig);
+bool utrace_signal_action_changed(const struct utrace_signal *signal);
+void utrace_signal_run_work(const struct utrace_signal_functions *fn);
 bool utrace_signal_body(unsigned long body, struct ksignal *ksig,
 			const struct utrace_signal *signal, int sig);
-void utrace_signal_kill(const struct utrace_signal *signal, int sig, unsigned long coredump,
-			unsigned long group_exit);
-void utrace_signal_deliver(struct ksignal *ksig, const struct utrace_signal *signal, int sig);
-void utrace_signal_stop_process(void);
+void utrace_signal_kill(const struct utrace_signal *signal, bool core,
+			const struct utrace_signal_functions *fn);
+void utrace_signal_deliver(struct ksignal *ksig, const struct utrace_signal *signal);
+void utrace_signal_send(struct utrace_signal *signal);
+bool utrace_signal_is_ptraced(void);
+bool utrace_signal_is_orphaned(const struct utrace_signal_functions *fn);
+bool utrace_signal_stop_pending(bool *completes);
+bool utrace_signal_stops_alone(void);
+int utrace_signal_tell_continued(const struct utrace_signal_functions *fn);
+bool utrace_signal_join_stop(const struct utrace_signal_functions *fn);
+bool utrace_signal_begin_stop(const struct utrace_signal *signal, int sig, int as,
+			      const struct utrace_signal_functions *fn);
+void utrace_signal_stop_parked(bool unreported, const struct utrace_signal_functions *fn);
 void utrace_signal_set_reported(bool any, bool ignored);
 void utrace_signal_clear_reported(struct task_struct *task);
 void utrace_signal_inherit(struct task_struct *child);
+
 /* What a thread in a system call is about to do, or has done. */
 struct utrace_syscall {
 	u32 arch;
@@ -174,8 +213,8 @@ void utrace_visit_threads(utrace_thread_fn fn);
 struct tracepoint *utrace_find_tracepoint(const char *name);
 bool utrace_tracepoint_enabled(struct tracepoint *tp);
 int utrace_under_tracepoints_mutex(void (*fn)(void));
-int utrace_probe_kills(void (*killed)(struct task_struct *task));
-void utrace_unprobe_kills(void);
+int utrace_probe_signals(utrace_thread_fn killed, utrace_thread_fn stopped);
+void utrace_unprobe_signals(void);
 void utrace_visit_group(struct task_struct *task, utrace_thread_fn fn);
 
 /* table.c */
@@ -202,6 +241,7 @@ void utrace_preempt_check(void);
 
 /* ../capi/capi.c */
 void utrace_warn_answer(const void *callback, u32 answer);
+void utrace_warn_signal(int sig);
 
 /* kthread.c */
 struct task_struct *utrace_kthread_create(int (*fn)(void *), void *data, const char *name);
@@ -212,5 +252,6 @@ int utrace_bind_to_cpu(struct task_struct *task, unsigned int cpu);
 long utrace_call0(unsigned long addr);
 long utrace_call1(unsigned long addr, unsigned long a);
 long utrace_call2(unsigned long addr, unsigned long a, unsigned long b);
+long utrace_call3(unsigned long addr, unsigned long a, unsigned long b, unsigned long c);
 
 #endif

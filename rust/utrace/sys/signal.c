@@ -6,12 +6,14 @@
  * takes it, and so that whatever the kernel does to queued signals (a SIGCONT that takes stop
  * signals back, a timer that overruns, the end of the thread) is done to it.
  */
+#include <linux/cgroup.h>
 #include <linux/hashtable.h>
 #include <linux/module.h>
 #include <linux/sched/jobctl.h>
 #include <linux/sched/signal.h>
 #include <linux/signal.h>
 #include <linux/slab.h>
+#include <linux/task_work.h>
 #include <linux/uprobes.h>
 
 #include "helpers.h"
@@ -32,6 +34,8 @@ bool utrace_signals_put_off(void)
 struct inside {
 	struct hlist_node node;
 	struct task_struct *task;
+	/* It reports a stop of its process, and will take part. */
+	bool stopping;
 };
 
 static DEFINE_HASHTABLE(insides, 6);
@@ -49,9 +53,10 @@ bool utrace_signal_enter(void)
 		return false;
 	}
 	inside->task = current;
-	spin_lock(&insides_lock);
+	inside->stopping = false;
+	spin_lock_irq(&insides_lock);
 	hash_add(insides, &inside->node, (unsigned long)current);
-	spin_unlock(&insides_lock);
+	spin_unlock_irq(&insides_lock);
 	atomic_inc(&inside_count);
 	return true;
 }
@@ -62,14 +67,14 @@ void utrace_signal_leave(void)
 
 	if (!atomic_read(&inside_count))
 		return;
-	spin_lock(&insides_lock);
+	spin_lock_irq(&insides_lock);
 	hash_for_each_possible(insides, inside, node, (unsigned long)current) {
 		if (inside->task == current) {
 			hash_del(&inside->node);
 			break;
 		}
 	}
-	spin_unlock(&insides_lock);
+	spin_unlock_irq(&insides_lock);
 	if (!inside)
 		return;
 	kfree(inside);
@@ -171,7 +176,8 @@ int utrace_signal_next(struct utrace_signal *signal, unsigned long rearm_itimer)
 			utrace_call1(rearm_itimer, (unsigned long)current);
 	}
 	signal->queued = q;
-	signal->action = current->sighand->action[sig - 1];
+	signal->original = current->sighand->action[sig - 1];
+	signal->action = signal->original;
 	signal->class = class_of(sig, &signal->action);
 	if (q) {
 		copy_siginfo(&signal->info, &q->info);
@@ -183,6 +189,12 @@ int utrace_signal_next(struct utrace_signal *signal, unsigned long rearm_itimer)
 out:
 	spin_unlock_irq(&current->sighand->siglock);
 	return sig;
+}
+
+/* What it would do by itself, after an engine has changed its number or its action. */
+enum utrace_signal_class utrace_signal_class_now(const struct utrace_signal *signal)
+{
+	return class_of(signal->info.si_signo, &signal->action);
 }
 
 static bool still_queued(const struct utrace_signal *signal, int sig)
@@ -199,22 +211,82 @@ static bool still_queued(const struct utrace_signal *signal, int sig)
 	return false;
 }
 
-/* Takes the signal from the queue. False when it is gone: something else took it back. */
-bool utrace_signal_consume(const struct utrace_signal *signal, int sig)
+static void dequeue(int sig)
 {
 	kernel_siginfo_t info;
 	enum pid_type type;
 	sigset_t all_but;
-	bool queued;
 
 	sigfillset(&all_but);
 	sigdelset(&all_but, sig);
+	dequeue_signal(&all_but, &info, &type);
+}
+
+/* Takes the signal from the queue. False when it is gone: something else took it back. */
+bool utrace_signal_consume(const struct utrace_signal *signal, int sig)
+{
+	bool queued;
+
 	spin_lock_irq(&current->sighand->siglock);
 	queued = still_queued(signal, sig);
 	if (queued)
-		dequeue_signal(&all_but, &info, &type);
+		dequeue(sig);
 	spin_unlock_irq(&current->sighand->siglock);
 	return queued;
+}
+
+/*
+ * Makes the signal in the queue what the engines have made of it, so that the kernel acts on that,
+ * and ptrace sees it. A timer's signal is the timer's for ever, and one without an entry carries no
+ * information: those the caller acts on by himself.
+ */
+enum utrace_signal_change utrace_signal_change(struct utrace_signal *signal, int sig)
+{
+	struct sigpending *own = &current->pending;
+	struct sigqueue *q = signal->queued;
+	int now = signal->info.si_signo;
+	enum utrace_signal_change change = UTRACE_CHANGE_QUEUED;
+
+	spin_lock_irq(&current->sighand->siglock);
+	if (!still_queued(signal, sig)) {
+		change = UTRACE_CHANGE_GONE;
+	} else if (!q) {
+		if (now != sig)
+			change = UTRACE_CHANGE_OWN;
+	} else if (memcmp(&q->info, &signal->info, sizeof(q->info))) {
+		if (q->flags & SIGQUEUE_PREALLOC) {
+			change = UTRACE_CHANGE_OWN;
+		} else {
+			copy_siginfo(&q->info, &signal->info);
+			/* Before any other of its new number. */
+			list_move(&q->list, &own->list);
+			sigaddset(&own->signal, now);
+			if (!find_queued(own, sig))
+				sigdelset(&own->signal, sig);
+		}
+	}
+	if (now != sig && !memcmp(&signal->action, &signal->original, sizeof(signal->action))) {
+		signal->original = current->sighand->action[now - 1];
+		signal->action = signal->original;
+	}
+	spin_unlock_irq(&current->sighand->siglock);
+	return change;
+}
+
+bool utrace_signal_action_changed(const struct utrace_signal *signal)
+{
+	return memcmp(&signal->action, &signal->original, sizeof(signal->action));
+}
+
+/*
+ * Does the work that the body would do first: engines are called in it, and the thread may be parked
+ * there, with its own signals blocked and not with those of the body.
+ */
+void utrace_signal_run_work(const struct utrace_signal_functions *fn)
+{
+	clear_notify_signal();
+	if (unlikely(task_work_pending(current)))
+		utrace_call0(fn->run_work);
 }
 
 /*
@@ -237,9 +309,6 @@ bool utrace_signal_body(unsigned long body, struct ksignal *ksig, const struct u
 			return false;
 		}
 		sigdelset(&mask, sig);
-		/* With what the engines made of it. */
-		if (signal->queued)
-			copy_siginfo(&signal->queued->info, &signal->info);
 	}
 	saved = current->blocked;
 	current->blocked = mask;
@@ -320,19 +389,20 @@ void utrace_signal_inherit(struct task_struct *child)
 		sigemptyset(&child->real_blocked);
 }
 
-/* Ends the process as the signal would. @coredump and @group_exit are vfs_coredump() and do_group_exit(). */
-void utrace_signal_kill(const struct utrace_signal *signal, int sig, unsigned long coredump,
-			unsigned long group_exit)
+/* Ends the process as the signal would. */
+void utrace_signal_kill(const struct utrace_signal *signal, bool core,
+			const struct utrace_signal_functions *fn)
 {
 	current->flags |= PF_SIGNALED;
-	if (coredump)
-		utrace_call1(coredump, (unsigned long)&signal->info);
-	utrace_call1(group_exit, sig);
+	if (core)
+		utrace_call1(fn->coredump, (unsigned long)&signal->info);
+	utrace_call1(fn->group_exit, signal->info.si_signo);
 }
 
 /* Has the handler of @action run, as get_signal() would. */
-void utrace_signal_deliver(struct ksignal *ksig, const struct utrace_signal *signal, int sig)
+void utrace_signal_deliver(struct ksignal *ksig, const struct utrace_signal *signal)
 {
+	int sig = signal->info.si_signo;
 	struct k_sigaction *ka = &current->sighand->action[sig - 1];
 
 	ksig->sig = sig;
@@ -345,8 +415,194 @@ void utrace_signal_deliver(struct ksignal *ksig, const struct utrace_signal *sig
 	spin_unlock_irq(&current->sighand->siglock);
 }
 
-/* A stop of the whole process, as by SIGSTOP: to be found by the body. */
-void utrace_signal_stop_process(void)
+/* Sends the current thread a signal of an engine's making. */
+void utrace_signal_send(struct utrace_signal *signal)
 {
-	send_sig(SIGSTOP, current, 1);
+	send_sig_info(signal->info.si_signo, &signal->info, current);
+}
+
+/* --- stops of the process --------------------------------------------------------------------- */
+
+bool utrace_signal_is_ptraced(void)
+{
+	return READ_ONCE(current->ptrace);
+}
+
+bool utrace_signal_is_orphaned(const struct utrace_signal_functions *fn)
+{
+	return utrace_call0(fn->pgrp_orphaned) & 0xff;
+}
+
+/*
+ * Notes whether the current thread reports a stop of its process. Gives how many others do. With the
+ * siglock, under which they take part afterwards.
+ */
+static int others_stopping(bool stopping)
+{
+	struct inside *inside;
+	int bucket, others = 0;
+
+	spin_lock(&insides_lock);
+	hash_for_each(insides, bucket, inside, node) {
+		if (inside->task == current)
+			inside->stopping = stopping;
+		else if (inside->task->signal == current->signal)
+			others += inside->stopping;
+	}
+	spin_unlock(&insides_lock);
+	return others;
+}
+
+/*
+ * Whether the current thread is about to take part in a stop of its process. @completes: whether it
+ * is the last to do so, but for those that are on their way, and the parent is told then.
+ */
+bool utrace_signal_stop_pending(bool *completes)
+{
+	struct signal_struct *sig = current->signal;
+	bool pending;
+
+	if (!(READ_ONCE(current->jobctl) & JOBCTL_STOP_PENDING) || current->ptrace)
+		return false;
+	spin_lock_irq(&current->sighand->siglock);
+	pending = current->jobctl & JOBCTL_STOP_PENDING;
+	*completes = pending && (current->jobctl & JOBCTL_STOP_CONSUME) &&
+		     !(sig->flags & SIGNAL_STOP_STOPPED) &&
+		     sig->group_stop_count - others_stopping(true) == 1;
+	spin_unlock_irq(&current->sighand->siglock);
+	return pending;
+}
+
+/* Whether the current thread would be the last in a stop that it begins. */
+bool utrace_signal_stops_alone(void)
+{
+	return thread_group_empty(current) && !(current->signal->flags & SIGNAL_STOP_STOPPED);
+}
+
+/*
+ * What the kernel does for the first thread that is back from a stop: tells the parent that the
+ * process goes on. Gives what the parent was told, CLD_CONTINUED or CLD_STOPPED; 0: nothing, as
+ * another thread has told it.
+ */
+int utrace_signal_tell_continued(const struct utrace_signal_functions *fn)
+{
+	struct signal_struct *sig = current->signal;
+	struct task_struct *leader = current->group_leader;
+	int why = 0;
+
+	spin_lock_irq(&current->sighand->siglock);
+	if (sig->flags & SIGNAL_CLD_CONTINUED)
+		why = CLD_CONTINUED;
+	else if (sig->flags & SIGNAL_CLD_STOPPED)
+		why = CLD_STOPPED;
+	sig->flags &= ~SIGNAL_CLD_MASK;
+	spin_unlock_irq(&current->sighand->siglock);
+	if (!why)
+		return 0;
+	read_lock((rwlock_t *)fn->tasklist_lock);
+	utrace_call3(fn->notify_parent, (unsigned long)current, false, why);
+	if (ptrace_reparented(leader))
+		utrace_call3(fn->notify_parent, (unsigned long)leader, true, why);
+	read_unlock((rwlock_t *)fn->tasklist_lock);
+	return why;
+}
+
+/* With the siglock, which is released. True when the thread has been stopped, and goes on. */
+static bool stop_locked(int sig, const struct utrace_signal_functions *fn)
+{
+	if (!(utrace_call1(fn->signal_stop, sig) & 0xff)) {
+		spin_unlock_irq(&current->sighand->siglock);
+		return false;
+	}
+	if (unlikely(cgroup_task_frozen(current)))
+		utrace_call1(fn->leave_frozen, true);
+	return true;
+}
+
+/* Takes part in the stop that another thread has begun. False when that was taken back. */
+bool utrace_signal_join_stop(const struct utrace_signal_functions *fn)
+{
+	spin_lock_irq(&current->sighand->siglock);
+	others_stopping(false);
+	if (!(current->jobctl & JOBCTL_STOP_PENDING) || current->ptrace) {
+		spin_unlock_irq(&current->sighand->siglock);
+		return false;
+	}
+	return stop_locked(0, fn);
+}
+
+/* Begins a stop of the process with @as, for @signal, queued as @sig. False when it was taken back. */
+bool utrace_signal_begin_stop(const struct utrace_signal *signal, int sig, int as,
+			      const struct utrace_signal_functions *fn)
+{
+	spin_lock_irq(&current->sighand->siglock);
+	if (!still_queued(signal, sig)) {
+		spin_unlock_irq(&current->sighand->siglock);
+		return false;
+	}
+	dequeue(sig);
+	/* As for a stop signal: a SIGCONT takes it back. */
+	current->jobctl |= JOBCTL_STOP_DEQUEUED;
+	return stop_locked(as, fn);
+}
+
+/* A stop signal that the current thread would stop its process for, or 0. */
+static int stop_signal_ready(void)
+{
+	unsigned long ready = (current->pending.signal.sig[0] |
+			       current->signal->shared_pending.signal.sig[0]) &
+			      ~current->blocked.sig[0] & SIG_KERNEL_STOP_MASK;
+	int sig;
+
+	while (ready) {
+		sig = __ffs(ready) + 1;
+		if (class_of(sig, &current->sighand->action[sig - 1]) == UTRACE_CLASS_STOP)
+			return sig;
+		ready &= ready - 1;
+	}
+	return 0;
+}
+
+/*
+ * By a parked thread: takes part in a stop of its process; or, if @unreported, begins one for a
+ * signal that nobody wants to hear of. It is parked again when the process goes on. Not under
+ * ptrace, which has stops of its own. A process that is stopped here keeps the module.
+ */
+void utrace_signal_stop_parked(bool unreported, const struct utrace_signal_functions *fn)
+{
+	int sig = 0;
+	bool orphaned = false;
+
+	if (!try_module_get(THIS_MODULE))
+		return;
+	spin_lock_irq(&current->sighand->siglock);
+	if (current->ptrace)
+		goto out;
+	if (!(current->jobctl & JOBCTL_STOP_PENDING)) {
+		sig = unreported ? stop_signal_ready() : 0;
+		if (sig && sig != SIGSTOP) {
+			spin_unlock_irq(&current->sighand->siglock);
+			orphaned = utrace_signal_is_orphaned(fn);
+			spin_lock_irq(&current->sighand->siglock);
+			if (current->ptrace || stop_signal_ready() != sig)
+				goto out;
+		}
+		if (!sig)
+			goto out;
+		dequeue(sig);
+		if (orphaned)
+			goto out;
+	}
+	if (stop_locked(sig, fn)) {
+		utrace_signal_tell_continued(fn);
+		/* Who attaches with ptrace meanwhile need not wait for the end of the park. */
+		spin_lock_irq(&current->sighand->siglock);
+		utrace_call1(fn->clear_trapping, (unsigned long)current);
+		goto out;
+	}
+	goto put;
+out:
+	spin_unlock_irq(&current->sighand->siglock);
+put:
+	module_put(THIS_MODULE);
 }

@@ -4,7 +4,10 @@
 
 use super::{
     bindings,
-    direct::resolve, //
+    direct::{
+        resolve,
+        resolve_data, //
+    }, //
 };
 use core::{
     marker::PhantomData,
@@ -31,34 +34,69 @@ pub(crate) enum Class {
     Core,
 }
 
-/// Functions of the kernel that are not exported.
+/// What a parent is told of a stopped process.
+pub(crate) const CLD_STOPPED: c_int = 5;
+/// And of one that goes on.
+pub(crate) const CLD_CONTINUED: c_int = 6;
+
+/// What of the kernel is not exported.
+///
+/// # Invariants
+///
+/// The addresses are those of the functions, and of the lock, that are named in `helpers.h`.
 #[derive(Clone, Copy)]
-pub(crate) struct Functions {
-    rearm_itimer: c_ulong,
-    coredump: c_ulong,
-    group_exit: c_ulong,
-}
+pub(crate) struct Functions(bindings::utrace_signal_functions);
 
 impl Functions {
     pub(crate) fn resolve() -> Result<Self> {
         let find = |name: &'static CStr| {
             resolve(name).inspect_err(|err| pr_err!("{}: no such function ({:?})\n", name, err))
         };
-        Ok(Functions {
+        // INVARIANT: As found by name.
+        Ok(Functions(bindings::utrace_signal_functions {
             rearm_itimer: find(c"posixtimer_rearm_itimer")?,
+            run_work: find(c"task_work_run")?,
             coredump: find(c"vfs_coredump")?,
             group_exit: find(c"do_group_exit")?,
-        })
+            signal_stop: find(c"do_signal_stop")?,
+            notify_parent: find(c"do_notify_parent_cldstop")?,
+            pgrp_orphaned: find(c"is_current_pgrp_orphaned")?,
+            clear_trapping: find(c"task_clear_jobctl_trapping")?,
+            leave_frozen: find(c"cgroup_leave_frozen")?,
+            tasklist_lock: resolve_data(c"tasklist_lock")
+                .inspect_err(|err| pr_err!("tasklist_lock: no such lock ({:?})\n", err))?,
+        }))
     }
+}
+
+/// What an engine may change of a signal, or send one with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Action {
+    pub(crate) handler: usize,
+    pub(crate) flags: usize,
+    pub(crate) restorer: usize,
+    pub(crate) mask: u64,
+}
+
+/// What became of a signal that engines have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// The queue has it as it is now.
+    Queued,
+    /// The queue cannot have it so: whoever acts on it takes it from there, and acts himself.
+    Own,
+    /// Something has taken it back.
+    Gone,
 }
 
 /// A signal of the current thread that is being reported.
 ///
 /// # Invariants
 ///
-/// `raw` was filled by `utrace_signal_next`, in this thread.
+/// `raw` was filled by `utrace_signal_next`, in this thread, or is all zeroes and `number` 0.
 pub(crate) struct Signal {
     raw: bindings::utrace_signal,
+    /// The number under which it is queued.
     number: c_int,
     _not_send: NotThreadSafe,
 }
@@ -68,7 +106,7 @@ impl Signal {
     pub(crate) fn next(functions: Functions) -> Option<Self> {
         let mut raw = bindings::utrace_signal::default();
         // SAFETY: `raw` is valid for the call, the address is that of the function.
-        let number = unsafe { bindings::utrace_signal_next(&mut raw, functions.rearm_itimer) };
+        let number = unsafe { bindings::utrace_signal_next(&mut raw, functions.0.rearm_itimer) };
         (number != 0).then_some(Signal {
             raw,
             number,
@@ -76,18 +114,33 @@ impl Signal {
         })
     }
 
-    pub(crate) fn number(&self) -> i32 {
-        self.number
+    /// No signal: for engines to make one of.
+    pub(crate) fn none() -> Self {
+        Signal {
+            raw: bindings::utrace_signal::default(),
+            number: 0,
+            _not_send: NotThreadSafe,
+        }
     }
 
+    /// The number, as engines may have changed it.
+    pub(crate) fn number(&self) -> i32 {
+        self.raw.info.__bindgen_anon_1.si_signo
+    }
+
+    pub(crate) fn set_number(&mut self, number: i32) {
+        self.raw.info.__bindgen_anon_1.si_signo = number;
+    }
+
+    /// What it was to do when it was found.
     pub(crate) fn class(&self) -> Class {
-        match self.raw.class {
-            bindings::utrace_signal_class_UTRACE_CLASS_HANDLED => Class::Handled,
-            bindings::utrace_signal_class_UTRACE_CLASS_IGNORED => Class::Ignored,
-            bindings::utrace_signal_class_UTRACE_CLASS_STOP => Class::Stop,
-            bindings::utrace_signal_class_UTRACE_CLASS_CORE => Class::Core,
-            _ => Class::Term,
-        }
+        to_class(self.raw.class)
+    }
+
+    /// What it would do as engines have left it.
+    pub(crate) fn class_now(&self) -> Class {
+        // SAFETY: By the type invariant; the number is that of a signal after `settle`.
+        to_class(unsafe { bindings::utrace_signal_class_now(&self.raw) })
     }
 
     /// `si_code`, and the sender of a signal that has one.
@@ -101,6 +154,17 @@ impl Signal {
         }
     }
 
+    pub(crate) fn set_code(&mut self, code: i32) {
+        self.raw.info.__bindgen_anon_1.si_code = code;
+    }
+
+    pub(crate) fn set_sender(&mut self, pid: i32, uid: u32) {
+        // SAFETY: As above.
+        let kill = unsafe { &mut self.raw.info.__bindgen_anon_1._sifields._kill };
+        kill._pid = pid;
+        kill._uid = uid;
+    }
+
     /// The address of a fault.
     pub(crate) fn address(&self) -> usize {
         // SAFETY: As above.
@@ -108,6 +172,11 @@ impl Signal {
             let info = &self.raw.info.__bindgen_anon_1;
             info._sifields._sigfault._addr as usize
         }
+    }
+
+    pub(crate) fn set_address(&mut self, address: usize) {
+        let info = &mut self.raw.info.__bindgen_anon_1;
+        info._sifields._sigfault._addr = address as *mut c_void;
     }
 
     /// The value that came with a queued signal.
@@ -119,11 +188,91 @@ impl Signal {
         }
     }
 
+    pub(crate) fn set_value(&mut self, value: usize) {
+        let info = &mut self.raw.info.__bindgen_anon_1;
+        info._sifields._rt._sigval.sival_ptr = value as *mut c_void;
+    }
+
+    /// What the thread is to do for it, as engines may have changed it.
+    pub(crate) fn action(&self) -> Action {
+        let action = &self.raw.action.sa;
+        Action {
+            handler: action.sa_handler.map_or(0, |handler| handler as usize),
+            flags: action.sa_flags,
+            restorer: action.sa_restorer.map_or(0, |restorer| restorer as usize),
+            mask: action.sa_mask.sig[0] as u64,
+        }
+    }
+
+    pub(crate) fn set_action(&mut self, to: Action) {
+        let action = &mut self.raw.action.sa;
+        // SAFETY: Addresses in user space, which the kernel never calls; null is none.
+        unsafe {
+            action.sa_handler = core::mem::transmute::<usize, bindings::__sighandler_t>(to.handler);
+            action.sa_restorer =
+                core::mem::transmute::<usize, bindings::__sigrestore_t>(to.restorer);
+        }
+        action.sa_flags = to.flags;
+        action.sa_mask.sig[0] = to.mask as c_ulong;
+    }
+
+    pub(crate) fn is_action_changed(&self) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::utrace_signal_action_changed(&self.raw) }
+    }
+
+    /// For C: the information, the action before any engine, and the action.
+    pub(crate) fn parts(
+        &mut self,
+    ) -> (
+        *mut bindings::kernel_siginfo_t,
+        *const bindings::k_sigaction,
+        *mut bindings::k_sigaction,
+    ) {
+        (&mut self.raw.info, &self.raw.original, &mut self.raw.action)
+    }
+
+    /// Has the queue know what the engines made of it.
+    pub(crate) fn settle(&mut self) -> Change {
+        // SAFETY: By the type invariant; by the thread itself.
+        match unsafe { bindings::utrace_signal_change(&mut self.raw, self.number) } {
+            bindings::utrace_signal_change_UTRACE_CHANGE_QUEUED => {
+                self.number = self.number();
+                Change::Queued
+            }
+            bindings::utrace_signal_change_UTRACE_CHANGE_OWN => Change::Own,
+            _ => Change::Gone,
+        }
+    }
+
     /// Takes the signal from the queue. False when something else has taken it back.
     fn consume(&self) -> bool {
         // SAFETY: By the type invariant.
         unsafe { bindings::utrace_signal_consume(&self.raw, self.number) }
     }
+
+    /// Sends it to the current thread.
+    pub(crate) fn send(&mut self) {
+        // SAFETY: The number is that of a signal, as the caller has seen to.
+        unsafe { bindings::utrace_signal_send(&mut self.raw) }
+    }
+}
+
+fn to_class(class: bindings::utrace_signal_class) -> Class {
+    match class {
+        bindings::utrace_signal_class_UTRACE_CLASS_HANDLED => Class::Handled,
+        bindings::utrace_signal_class_UTRACE_CLASS_IGNORED => Class::Ignored,
+        bindings::utrace_signal_class_UTRACE_CLASS_STOP => Class::Stop,
+        bindings::utrace_signal_class_UTRACE_CLASS_CORE => Class::Core,
+        _ => Class::Term,
+    }
+}
+
+/// Whether this is the number of a signal that an engine may make: any but SIGKILL.
+pub(crate) fn is_number(number: i32) -> bool {
+    const SIGKILL: i32 = 9;
+
+    (1..=64).contains(&number) && number != SIGKILL
 }
 
 /// Whether a uprobe wants signals to wait.
@@ -171,6 +320,12 @@ impl GetSignal<'_> {
         }
     }
 
+    /// Does what the body does first, with the thread's own signals blocked.
+    pub(crate) fn run_work(&mut self, functions: &Functions) {
+        // SAFETY: By the type invariants; the thread may be anywhere that its work brings it.
+        unsafe { bindings::utrace_signal_run_work(&functions.0) }
+    }
+
     /// Runs the body without any signal: for stops, freezes and the end of the thread.
     pub(crate) fn run_without_signals(&mut self) -> bool {
         let none = core::ptr::null();
@@ -191,29 +346,86 @@ impl GetSignal<'_> {
         signal.consume();
     }
 
+    /// Has its handler run, as it is now. False when something else has taken it back.
+    pub(crate) fn deliver(&mut self, signal: &Signal) -> bool {
+        let there = signal.consume();
+        if there {
+            // SAFETY: By the type invariants.
+            unsafe { bindings::utrace_signal_deliver(self.ksig.as_ptr(), &signal.raw) };
+        }
+        there
+    }
+
     /// Ends the process as the signal would, if it is still there.
-    pub(crate) fn kill(&mut self, signal: &Signal, core: bool, functions: Functions) {
+    pub(crate) fn kill(&mut self, signal: &Signal, core: bool, functions: &Functions) {
         if signal.consume() {
-            let coredump = if core { functions.coredump } else { 0 };
-            // SAFETY: The addresses are those of the functions; the second does not return.
-            unsafe {
-                bindings::utrace_signal_kill(
-                    &signal.raw,
-                    signal.number,
-                    coredump,
-                    functions.group_exit,
-                )
-            }
+            // SAFETY: By the type invariants; may not return.
+            unsafe { bindings::utrace_signal_kill(&signal.raw, core, &functions.0) }
         }
     }
 
-    /// Stops the process, as SIGSTOP would.
-    pub(crate) fn stop(&mut self, signal: &Signal) {
-        if signal.consume() {
-            // SAFETY: No requirements.
-            unsafe { bindings::utrace_signal_stop_process() };
-        }
+    /// The number and the handler of the signal for which the body has returned true.
+    pub(crate) fn handled(&self) -> (i32, usize) {
+        // SAFETY: By the type invariant; the body has filled it.
+        let ksig = unsafe { self.ksig.as_ref() };
+        let handler = ksig.ka.sa.sa_handler;
+        (ksig.sig, handler.map_or(0, |handler| handler as usize))
     }
+}
+
+/// Stops of the current process, in its `get_signal`, and what its parent hears of them.
+impl Functions {
+    /// Whether the process is in a process group that nobody would continue.
+    pub(crate) fn is_orphaned(&self) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::utrace_signal_is_orphaned(&self.0) }
+    }
+
+    /// Takes part in the stop that another thread began. Sleeps until the process goes on. False
+    /// when it was taken back before.
+    pub(crate) fn join_stop(&self) -> bool {
+        // SAFETY: By the type invariant; in a context that may sleep.
+        unsafe { bindings::utrace_signal_join_stop(&self.0) }
+    }
+
+    /// Begins one for `signal`, as if by signal number `number`; likewise.
+    pub(crate) fn begin_stop(&self, signal: &Signal, number: i32) -> bool {
+        // SAFETY: By the type invariants; in a context that may sleep.
+        unsafe { bindings::utrace_signal_begin_stop(&signal.raw, signal.number, number, &self.0) }
+    }
+
+    /// Tells the parent that the process goes on, unless another thread did. What it was told.
+    pub(crate) fn tell_continued(&self) -> i32 {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::utrace_signal_tell_continued(&self.0) }
+    }
+
+    /// By a parked thread: stops with its process, if that is stopped; or for a signal that comes
+    /// to it, if that is `unreported`. Sleeps until the process goes on.
+    pub(crate) fn stop_parked(&self, unreported: bool) {
+        // SAFETY: By the type invariant; in a context that may sleep.
+        unsafe { bindings::utrace_signal_stop_parked(unreported, &self.0) }
+    }
+}
+
+/// Whether the current thread is about to take part in a stop that another thread began; and then,
+/// whether it completes that. A thread under ptrace stops as ptrace has it.
+pub(crate) fn stop_pending() -> Option<bool> {
+    let mut completes = false;
+    // SAFETY: The pointer is valid for the call.
+    unsafe { bindings::utrace_signal_stop_pending(&mut completes) }.then_some(completes)
+}
+
+/// Whether a stop that the current thread begins is complete at once.
+pub(crate) fn stops_alone() -> bool {
+    // SAFETY: No requirements.
+    unsafe { bindings::utrace_signal_stops_alone() }
+}
+
+/// Whether the current thread is under ptrace.
+pub(crate) fn is_ptraced() -> bool {
+    // SAFETY: No requirements.
+    unsafe { bindings::utrace_signal_is_ptraced() }
 }
 
 /// Sees to it that deadly signals, and ignored ones, come to the current thread's `get_signal`. Not

@@ -65,13 +65,14 @@ void utrace_wake_leaving(struct task_struct *task)
 }
 
 /*
- * Waits until @task, which is parked or about to leave its park, is off its CPU; gives the count of
+ * Waits until @task, which is parked, or stopped there with its process, or about to leave, is off its CPU; gives the count of
  * its voluntary switches. 0 when it is just looping there. @fn is wait_task_inactive(), not exported:
  * it takes the run queue's lock, so that who runs later sees what was done to the thread before.
  */
 unsigned long utrace_wait_inactive(unsigned long fn, struct task_struct *task)
 {
-	const unsigned int states = UTRACE_PARKED | TASK_UNINTERRUPTIBLE | TASK_FROZEN;
+	const unsigned int states = UTRACE_PARKED | __TASK_STOPPED | TASK_UNINTERRUPTIBLE |
+				    TASK_FROZEN;
 
 	return utrace_call2(fn, (unsigned long)task, states);
 }

@@ -31,3 +31,16 @@ unsigned long utrace_symbol_address(const char *name, long *err)
 	unregister_kprobe(&probe);
 	return addr;
 }
+
+/* The address of a variable: kallsyms_lookup_name(), itself not exported, knows those too. */
+unsigned long utrace_data_address(const char *name, long *err)
+{
+	unsigned long lookup = utrace_symbol_address("kallsyms_lookup_name", err);
+	unsigned long addr;
+
+	if (*err)
+		return 0;
+	addr = utrace_call1(lookup, (unsigned long)name);
+	*err = addr ? 0 : -ENOENT;
+	return addr;
+}

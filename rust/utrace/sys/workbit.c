@@ -115,9 +115,10 @@ int utrace_under_tracepoints_mutex(void (*fn)(void))
 
 /*
  * A SIGKILL to a process that is already exiting is dropped before anything is woken; its
- * tracepoint still tells. Called with the siglock held.
+ * tracepoint still tells. And a stop signal may be for a process all of whose threads are parked.
+ * Both are called with the siglock held.
  */
-static void (*on_kill)(struct task_struct *task);
+static utrace_thread_fn on_kill, on_stop;
 static struct tracepoint *signal_generate;
 
 static void probe_signal_generate(void *data, int sig, struct kernel_siginfo *info,
@@ -125,18 +126,21 @@ static void probe_signal_generate(void *data, int sig, struct kernel_siginfo *in
 {
 	if (sig == SIGKILL)
 		on_kill(task);
+	else if (sig_kernel_stop(sig))
+		on_stop(task);
 }
 
-int utrace_probe_kills(void (*killed)(struct task_struct *task))
+int utrace_probe_signals(utrace_thread_fn killed, utrace_thread_fn stopped)
 {
 	signal_generate = utrace_find_tracepoint("signal_generate");
 	if (!signal_generate)
 		return -ENOENT;
 	on_kill = killed;
+	on_stop = stopped;
 	return tracepoint_probe_register(signal_generate, probe_signal_generate, NULL);
 }
 
-void utrace_unprobe_kills(void)
+void utrace_unprobe_signals(void)
 {
 	tracepoint_probe_unregister(signal_generate, probe_signal_generate, NULL);
 	tracepoint_synchronize_unregister();

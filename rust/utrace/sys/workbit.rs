@@ -91,22 +91,24 @@ pub(crate) fn under_tracepoints_mutex<T: UnderMutex>() -> Result {
     to_result(unsafe { bindings::utrace_under_tracepoints_mutex(Some(run::<T>)) })
 }
 
-/// Connects to the tracepoint of generated signals; hears of each SIGKILL, delivered or dropped.
-pub(crate) struct KillProbe(());
+/// Connects to the tracepoint of generated signals; hears of each SIGKILL and stop signal, delivered
+/// or dropped.
+pub(crate) struct SignalProbe(());
 
-impl KillProbe {
-    /// `T` is called with the siglock held and interrupts off.
-    pub(crate) fn register<T: PerThread>() -> Result<Self> {
-        // SAFETY: The callback keeps to its contract.
-        to_result(unsafe { bindings::utrace_probe_kills(Some(each::<T>)) })?;
-        Ok(KillProbe(()))
+impl SignalProbe {
+    /// `Kill` and `Stop` are called with the siglock held and interrupts off.
+    pub(crate) fn register<Kill: PerThread, Stop: PerThread>() -> Result<Self> {
+        let (kill, stop) = (each::<Kill>, each::<Stop>);
+        // SAFETY: The callbacks keep to their contract.
+        to_result(unsafe { bindings::utrace_probe_signals(Some(kill), Some(stop)) })?;
+        Ok(SignalProbe(()))
     }
 }
 
-impl Drop for KillProbe {
+impl Drop for SignalProbe {
     fn drop(&mut self) {
         // SAFETY: Registered in `register`.
-        unsafe { bindings::utrace_unprobe_kills() }
+        unsafe { bindings::utrace_unprobe_signals() }
     }
 }
 

@@ -33,3 +33,11 @@ SYM_FUNC_START(utrace_call2)
 	movq	%rdx, %rsi
 	RETURN_INTO_RAX
 SYM_FUNC_END(utrace_call2)
+
+SYM_FUNC_START(utrace_call3)
+	movq	%rdi, %rax
+	movq	%rsi, %rdi
+	movq	%rdx, %rsi
+	movq	%rcx, %rdx
+	RETURN_INTO_RAX
+SYM_FUNC_END(utrace_call3)

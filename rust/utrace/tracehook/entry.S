@@ -88,6 +88,7 @@ HOOK_SYSCALL syscall_enter
 HOOK_SYSCALL syscall_exit
 HOOK clone
 HOOK exec
+HOOK stop
 HOOK exit
 HOOK death
 HOOK reap

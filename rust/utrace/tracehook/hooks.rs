@@ -17,8 +17,8 @@ use crate::sys::{
     syscall::Regs,
     task,
     workbit::{
-        KillProbe,
-        PerThread, //
+        PerThread,
+        SignalProbe, //
     }, //
 };
 use core::{
@@ -41,7 +41,7 @@ pub(crate) struct HookArgs {
     r9: c_ulong,
 }
 
-/// What happens in the kernel. Every method but `killed` may sleep.
+/// What happens in the kernel. Every method may sleep but those that say otherwise.
 pub(crate) trait Events: 'static {
     /// The current thread makes a system call; ptrace, seccomp and user dispatch are done with it.
     /// Gives what probes after us are told as its number (7.2).
@@ -65,6 +65,11 @@ pub(crate) trait Events: 'static {
     fn reap(task: &Task);
     /// `task` has been sent a SIGKILL. Called with interrupts off: must not sleep.
     fn killed(task: &Task);
+    /// `task` has been sent a stop signal. Likewise.
+    fn stop_sent(task: &Task);
+    /// `task` will have to take part in a stop of its process, once the siglock, which is held, is
+    /// free again. Likewise.
+    fn stop_comes(task: &Task);
     /// Whether the thread has an engine that wants its system calls. Called under RCU.
     fn wants_syscalls(task: &Task) -> bool;
 }
@@ -75,6 +80,7 @@ extern "C" {
     fn utrace_tramp_clone();
     fn utrace_tramp_exec();
     fn utrace_tramp_signal();
+    fn utrace_tramp_stop();
     fn utrace_tramp_exit();
     fn utrace_tramp_death();
     fn utrace_tramp_reap();
@@ -104,12 +110,13 @@ const BIT_POINTS: [Point; 2] = [
 
 /// `pidfs_exit` is called once for each thread that `release_task` releases; the entry of
 /// `release_task` itself misses the group leaders that it goes on to release in a loop.
-const EVENT_POINTS: [Point; 8] = [
+const EVENT_POINTS: [Point; 9] = [
     point(c"trace_syscall_enter", utrace_tramp_syscall_enter),
     point(c"trace_syscall_exit", utrace_tramp_syscall_exit),
     point(c"uprobe_copy_process", utrace_tramp_clone),
     point(c"proc_exec_connector", utrace_tramp_exec),
     point(c"get_signal", utrace_tramp_signal),
+    point(c"task_set_jobctl_pending", utrace_tramp_stop),
     point(c"do_exit", utrace_tramp_exit),
     point(c"proc_exit_connector", utrace_tramp_death),
     point(c"pidfs_exit", utrace_tramp_reap),
@@ -120,7 +127,7 @@ const EVENT_POINTS: [Point; 8] = [
 ///
 /// Fields are dropped in order: the bit is given back while its hooks are still there.
 pub(crate) struct Hooks<E: Events> {
-    _kills: KillProbe,
+    _signals: SignalProbe,
     _bit: SyscallBit<E>,
     _events: KVec<DirectHook>,
     _bit_hooks: KVec<DirectHook>,
@@ -135,6 +142,14 @@ impl<E: Events> PerThread for Killed<E> {
     }
 }
 
+struct StopSent<E>(PhantomData<E>);
+
+impl<E: Events> PerThread for StopSent<E> {
+    fn each(task: &Task) {
+        E::stop_sent(task);
+    }
+}
+
 impl<E: Events> Hooks<E> {
     /// Puts all hooks in place, or none. Says in the log which function it failed for, and why.
     pub(crate) fn install() -> Result<Self> {
@@ -145,11 +160,11 @@ impl<E: Events> Hooks<E> {
         let events = install_all(&EVENT_POINTS, BIT_POINTS.len())?;
         bit.sweep();
         crate::testing::step(5)?;
-        let kills = KillProbe::register::<Killed<E>>()
+        let signals = SignalProbe::register::<Killed<E>, StopSent<E>>()
             .inspect_err(|err| pr_err!("cannot probe signal_generate: {:?}\n", err))?;
         crate::testing::step(6)?;
         Ok(Hooks {
-            _kills: kills,
+            _signals: signals,
             _bit: bit,
             _events: events,
             _bit_hooks: bit_hooks,
@@ -319,6 +334,17 @@ macro_rules! tracehook_entries {
             ) -> bool {
                 // SAFETY: By the contract.
                 <$events>::signal(&mut unsafe { get_signal(ksig, body) })
+            }
+
+            /// # Safety
+            ///
+            /// Called by the trampoline of this name only.
+            #[no_mangle]
+            unsafe extern "C" fn utrace_hook_stop(args: &mut HookArgs) {
+                if args.second() & u64::from(bindings::UTRACE_STOP_PENDING) != 0 {
+                    // SAFETY: `task_set_jobctl_pending` takes the thread.
+                    <$events>::stop_comes(unsafe { thread(args) });
+                }
             }
 
             /// # Safety

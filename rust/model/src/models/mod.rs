@@ -6,6 +6,7 @@ mod ask;
 mod death;
 mod detach;
 mod examine;
+mod jctl;
 mod kill;
 mod resume;
 mod sequence;
@@ -26,6 +27,7 @@ pub(crate) fn all() -> Vec<Model> {
         detach::MODELS,
         death::MODELS,
         examine::MODELS,
+        jctl::MODELS,
         sequence::MODELS,
     ]
     .concat()
