@@ -159,10 +159,8 @@ impl EngineWord {
     /// called, and nothing comes in between. By the thread only.
     #[inline(always)]
     pub(crate) fn begin(&self, event: u32) -> Option<Begun> {
-        let old = self.0.load();
-        if old & !NUMBER_MASK != RUNNING {
-            return None;
-        }
+        // If it is anything but running and attached, the exchange fails.
+        let old = self.0.load() & NUMBER_MASK | RUNNING;
         let new = prepared(old) | in_callback(event);
         match self.0.compare_exchange(old, new) {
             Ok(_) => Some(Begun(new)),

@@ -4,22 +4,29 @@
 
 use crate::sys::{
     atomic::AtomicU8,
-    syscall::Regs, //
+    syscall, //
 };
 use kernel::{
     prelude::*,
     sync::Arc, //
 };
 
-/// One byte for each number, and in the last place one for all that are beyond.
-type Numbers = [AtomicU8; CallSet::NUMBERS as usize + 1];
-
 /// System calls, 64-bit and 32-bit ones, of which engines hear the entry, the exit, or both: for
 /// [`AttachOptions::calls`](crate::AttachOptions::calls). One set may be that of any number of
 /// engines, and may be changed at any time.
 ///
 /// A call that is not in the set of its thread's one engine costs a look at the set. New here.
-pub struct CallSet([Numbers; 2]);
+pub struct CallSet([AtomicU8; 2 * ROOM]);
+
+/// For the calls of one convention: a byte for each number, and one for all that are beyond. A power of
+/// two, so that no place needs to be checked.
+const ROOM: usize = 1024;
+
+/// The place of a call.
+#[inline(always)]
+fn place(compat: bool, nr: u32) -> usize {
+    usize::from(compat) * ROOM + nr.min(CallSet::NUMBERS) as usize % ROOM
+}
 
 /// The convention of a system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +47,7 @@ impl CallSet {
 
     /// A set with no call in it. May sleep. `ENOMEM`.
     pub fn new() -> Result<Arc<Self>> {
-        let empty = [const { [const { AtomicU8::new(0) }; Self::NUMBERS as usize + 1] }; 2];
+        let empty = [const { AtomicU8::new(0) }; 2 * ROOM];
         Ok(Arc::new(CallSet(empty), GFP_KERNEL)?)
     }
 
@@ -49,13 +56,13 @@ impl CallSet {
     /// the next call of each thread.
     pub fn set(&self, abi: CallAbi, nr: u32, entry: bool, exit: bool) {
         let what = if entry { ENTRY } else { 0 } | if exit { EXIT } else { 0 };
-        self.0[abi as usize][nr.min(Self::NUMBERS) as usize].store(what);
+        self.0[place(abi == CallAbi::Compat, nr)].store(what);
     }
 
-    /// Whether the call that `regs` are in is in the set for what `end` says.
+    /// Whether the call that the current thread is in, which has this number, is in the set for what
+    /// `end` says.
     #[inline(always)]
-    pub(crate) fn has(&self, regs: &Regs<'_>, end: u8) -> bool {
-        let nr = (regs.nr() as u32).min(Self::NUMBERS);
-        self.0[usize::from(regs.is_compat())][nr as usize].load() & end != 0
+    pub(crate) fn has(&self, nr: u32, end: u8) -> bool {
+        self.0[place(syscall::is_compat(), nr)].load() & end != 0
     }
 }

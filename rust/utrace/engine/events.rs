@@ -33,7 +33,10 @@ use crate::{
             with_current_regs,
             Regs, //
         },
-        table::User,
+        table::{
+            Peek,
+            User, //
+        },
         task::{
             self,
             smp_mb, //
@@ -102,13 +105,70 @@ fn enter_killed(mut regs: Regs<'_>) -> c_long {
     regs.nr()
 }
 
-/// The structure of the current thread, if engines want the event and may want this call.
+/// What one look says of a system call of the current thread.
+enum Quick {
+    /// Nobody wants to hear of it.
+    Unwanted,
+    /// Somebody does.
+    Wanted(User<Utrace>),
+    /// A second look is needed.
+    Unsure,
+}
+
+/// The first look: with no call, so that it needs no registers to be saved.
 #[inline(always)]
-fn selected(event: Event, regs: &Regs<'_>) -> Option<User<Utrace>> {
+fn quick(event: Event, nr: u32) -> Quick {
+    if task::current_is_signalled() {
+        return Quick::Unsure;
+    }
+    let found = match global::get().table.peek_current(event.bit()) {
+        Peek::Found(found) => found,
+        Peek::Nothing => return Quick::Unwanted,
+        Peek::Unsure => return Quick::Unsure,
+    };
     // SAFETY: The thread itself, which is in no pass for this event.
-    let selects = |utrace: &Utrace| unsafe { utrace.selects(event, regs) };
-    let table = &global::get().table;
-    table.lookup_current_if(event.bit(), selects)
+    match unsafe { found.selects(event, nr) } {
+        Some(true) => Quick::Wanted(found.keep()),
+        Some(false) => Quick::Unwanted,
+        None => Quick::Unsure,
+    }
+}
+
+/// The second look: the structure of the current thread, if engines want the event and may want this
+/// call.
+fn selected(event: Event, nr: u32) -> Option<User<Utrace>> {
+    let found = global::get().table.find_current(event.bit())?;
+    // SAFETY: The thread itself, which is in no pass for this event.
+    let selects = unsafe { found.selects(event, nr) };
+    // SAFETY: As above.
+    if selects.unwrap_or_else(|| unsafe { found.selects_anew(event, nr) }) {
+        return Some(found.keep());
+    }
+    None
+}
+
+#[cold]
+#[inline(never)]
+fn enter_unsure(regs: Regs<'_>) -> c_long {
+    if task::is_being_killed() {
+        return enter_killed(regs);
+    }
+    match selected(Event::SyscallEntry, regs.nr() as u32) {
+        Some(utrace) => enter_reported(utrace, regs),
+        None => regs.nr(),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn exit_unsure(regs: Regs<'_>) -> c_long {
+    if task::is_being_killed() {
+        return regs.result();
+    }
+    match selected(Event::SyscallExit, regs.nr() as u32) {
+        Some(utrace) => exit_reported(utrace, regs),
+        None => regs.result(),
+    }
 }
 
 /// Apart from the look-up, which needs fewer registers.
@@ -132,23 +192,19 @@ fn wants_entry(task: &Task) -> bool {
 impl tracehook::Events for Events {
     #[inline(always)]
     fn syscall_enter(regs: Regs<'_>) -> c_long {
-        if task::is_being_killed() {
-            return enter_killed(regs);
-        }
-        match selected(Event::SyscallEntry, &regs) {
-            Some(utrace) => enter_reported(utrace, regs),
-            None => regs.nr(),
+        match quick(Event::SyscallEntry, regs.nr() as u32) {
+            Quick::Wanted(utrace) => enter_reported(utrace, regs),
+            Quick::Unwanted => regs.nr(),
+            Quick::Unsure => enter_unsure(regs),
         }
     }
 
     #[inline(always)]
     fn syscall_exit(regs: Regs<'_>) -> c_long {
-        if task::is_being_killed() {
-            return regs.result();
-        }
-        match selected(Event::SyscallExit, &regs) {
-            Some(utrace) => exit_reported(utrace, regs),
-            None => regs.result(),
+        match quick(Event::SyscallExit, regs.nr() as u32) {
+            Quick::Wanted(utrace) => exit_reported(utrace, regs),
+            Quick::Unwanted => regs.result(),
+            Quick::Unsure => exit_unsure(regs),
         }
     }
 

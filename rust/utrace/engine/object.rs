@@ -26,7 +26,6 @@ use crate::{
             AtomicU64, //
         },
         module::Owner,
-        syscall::Regs,
         task, //
     }, //
 };
@@ -121,15 +120,15 @@ impl Engine {
         self.wanted() & event.bit() != 0
     }
 
-    /// Whether the engine wants to hear of the system call that `regs` are in, as far as its set says.
+    /// Whether the engine wants to hear of the system call with this number, as far as its set says.
     /// For the thread itself.
     #[inline(always)]
-    pub(crate) fn selects(&self, event: Event, regs: &Regs<'_>) -> bool {
+    pub(crate) fn selects(&self, event: Event, nr: u32) -> bool {
         match &self.calls {
             None => true,
             Some(calls) => match event {
-                Event::SyscallEntry => calls.has(regs, calls::ENTRY),
-                _ => calls.has(regs, calls::EXIT) || self.wants_exit.get(),
+                Event::SyscallEntry => calls.has(nr, calls::ENTRY),
+                _ => calls.has(nr, calls::EXIT) || self.wants_exit.get(),
             },
         }
     }

@@ -206,16 +206,18 @@ pub(crate) fn syscall_pass(utrace: User<Utrace>, event: Event, regs: &mut Regs<'
         return syscall_several(utrace, event, regs, then);
     };
     if !inner.wants(event) {
-        let engine = engine.clone();
         drop(view);
-        return syscall_rest(utrace, &engine, event, regs, Verdict::RESUME, then);
+        return syscall_rest(utrace, event, regs, Verdict::RESUME, then);
     }
     // SAFETY: The callback has begun, and is ended below.
     let verdict = unsafe { call_begun(engine, inner, event, begun, regs) };
-    if verdict != Verdict::RESUME || !inner.word.end(begun) {
-        let engine = engine.clone();
+    if verdict != Verdict::RESUME {
         drop(view);
-        return syscall_rest(utrace, &engine, event, regs, verdict, then);
+        return syscall_rest(utrace, event, regs, verdict, then);
+    }
+    if trace::report_is_on() || !inner.word.end(begun) {
+        drop(view);
+        return syscall_rest(utrace, event, regs, Verdict::RESUME, then);
     }
     window(Window::BeforePark, engine);
     drop(view);
@@ -258,9 +260,6 @@ unsafe fn call_begun(
             }
         }
     };
-    if trace::report_is_on() {
-        trace_report(engine, event, verdict.wish());
-    }
     window(Window::CallbackReturned, engine);
     verdict
 }
@@ -281,14 +280,14 @@ fn syscall_within(utrace: User<Utrace>, event: Event, regs: &mut Regs<'_>, then:
 #[inline(never)]
 fn syscall_rest(
     utrace: User<Utrace>,
-    engine: &Arc<Engine>,
     event: Event,
     regs: &mut Regs<'_>,
     verdict: Verdict,
     then: Then,
 ) {
-    let only = core::slice::from_ref(engine);
-    let outcome = syscall_slowly(&utrace, event, regs, only, Some(verdict));
+    // SAFETY: As in `pass`. Nothing has changed since: it is the thread that looks at its list anew.
+    let engine = unsafe { utrace.own_view() }.and_then(|view| view.single().cloned());
+    let outcome = syscall_slowly(&utrace, event, regs, engine.as_slice(), Some(verdict));
     then(&utrace, regs, outcome);
 }
 
@@ -320,7 +319,7 @@ fn each_in_turn(
         if wanted & Event::Quiesce.bit() != 0 {
             return Some(syscall_slowly(utrace, event, regs, rest, None));
         }
-        if wanted & event.bit() != 0 && engine.selects(event, regs) {
+        if wanted & event.bit() != 0 && engine.selects(event, regs.nr() as u32) {
             window(Window::BeforeCallback, engine);
             let Some(begun) = engine.word.begin(event.number()) else {
                 if engine.word.is_detached() {
@@ -335,7 +334,7 @@ fn each_in_turn(
             } else {
                 Verdict::RESUME
             };
-            if verdict != Verdict::RESUME || !engine.word.end(begun) {
+            if trace::report_is_on() || verdict != Verdict::RESUME || !engine.word.end(begun) {
                 return Some(syscall_slowly(utrace, event, regs, rest, Some(verdict)));
             }
             window(Window::BeforePark, engine);
@@ -369,6 +368,9 @@ fn syscall_slowly(
         _ => Data::SyscallExit { regs },
     };
     if let (Some(verdict), Some((engine, others))) = (verdict, next(event, rest)) {
+        if trace::report_is_on() {
+            trace_report(engine, event, verdict.wish());
+        }
         if finish(engine, event, data, &mut outcome, verdict, false) {
             call_again(engine, event, event, data, &mut outcome);
         }
@@ -405,7 +407,7 @@ fn one(engine: &Arc<Engine>, event: Event, data: &mut Data<'_, '_>, outcome: &mu
         return;
     }
     if let Data::SyscallEntry { regs, .. } | Data::SyscallExit { regs } = data {
-        if !engine.selects(event, regs) {
+        if !engine.selects(event, regs.nr() as u32) {
             return;
         }
     }

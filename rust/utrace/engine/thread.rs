@@ -30,10 +30,7 @@ use crate::{
             PassCell,
             PassGuard, //
         },
-        syscall::{
-            with_current_regs,
-            Regs, //
-        },
+        syscall::with_current_regs,
         table::{
             Entry,
             HasEntry, //
@@ -266,24 +263,23 @@ impl Utrace {
         unsafe { self.seen.take() }.map(OwnView)
     }
 
-    /// Whether some engine may want to hear of the system call that `regs` are in: exact when there
-    /// is one, without QUIESCE, and the thread has seen it.
+    /// Whether some engine may want to hear of the system call with this number: exact when there
+    /// is one, without QUIESCE. `None` when the list has changed: see [`Self::selects_anew`].
     ///
     /// # Safety
     ///
     /// By the thread itself, which has found the structure in the table.
     #[inline(always)]
-    pub(crate) unsafe fn selects(&self, event: Event, regs: &Regs<'_>) -> bool {
+    pub(crate) unsafe fn selects(&self, event: Event, nr: u32) -> Option<bool> {
         // SAFETY: By the contract; the look is over when this returns, or begins anew.
         let seen = unsafe { self.seen.peek() };
         if seen.generation != self.generation.load() {
-            // SAFETY: By the contract.
-            return unsafe { self.selects_anew(event, regs) };
+            return None;
         }
-        match &seen.single {
-            Some(engine) => engine.selects(event, regs),
+        Some(match &seen.single {
+            Some(engine) => engine.selects(event, nr),
             None => true,
-        }
+        })
     }
 
     /// The same where the list has changed. A report within a report leaves that to the outer one.
@@ -293,7 +289,7 @@ impl Utrace {
     /// As for [`Self::selects`].
     #[cold]
     #[inline(never)]
-    unsafe fn selects_anew(&self, event: Event, regs: &Regs<'_>) -> bool {
+    pub(crate) unsafe fn selects_anew(&self, event: Event, nr: u32) -> bool {
         // SAFETY: By the contract.
         let Some(mut seen) = (unsafe { self.seen.take() }) else {
             return true;
@@ -301,7 +297,7 @@ impl Utrace {
         self.look(&mut seen);
         seen.single
             .as_ref()
-            .is_none_or(|engine| engine.selects(event, regs))
+            .is_none_or(|engine| engine.selects(event, nr))
     }
 
     /// For a report within a report.

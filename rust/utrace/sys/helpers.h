@@ -237,7 +237,6 @@ void utrace_table_destroy(void);
 int utrace_table_insert(struct utrace_entry *entry);
 void utrace_table_remove(struct utrace_entry *entry);
 struct utrace_entry *utrace_table_get(struct task_struct *task);
-void utrace_preempt_check(void);
 
 /* ../capi/capi.c */
 void utrace_warn_answer(const void *callback, u32 answer);

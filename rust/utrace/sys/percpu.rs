@@ -13,10 +13,11 @@ use kernel::types::NotThreadSafe;
 #[inline(always)]
 pub(crate) fn current_task() -> *mut bindings::task_struct {
     let task;
-    // SAFETY: It reads a word of this processor's, which is the same wherever the thread runs.
+    // SAFETY: It reads a word of this processor's, which is the same wherever the thread runs, and as
+    // long as it lives.
     unsafe {
         asm!("mov {t}, gs:[rip + {p}]", t = out(reg) task, p = sym bindings::current_task,
-            options(nostack, preserves_flags, pure, readonly))
+            options(nostack, preserves_flags, pure, nomem))
     };
     task
 }
@@ -49,27 +50,33 @@ impl NoPreempt {
     }
 }
 
+/// What `preempt_enable` calls: it saves all registers.
+#[cfg(CONFIG_PREEMPT_DYNAMIC)]
+macro_rules! preempt_schedule {
+    () => {
+        "call __SCT__preempt_schedule"
+    };
+}
+#[cfg(not(CONFIG_PREEMPT_DYNAMIC))]
+macro_rules! preempt_schedule {
+    () => {
+        "call preempt_schedule_thunk"
+    };
+}
+
 impl Drop for NoPreempt {
     #[inline(always)]
     fn drop(&mut self) {
-        // SAFETY: As above. Zero: it may be taken away, and somebody waits.
+        // SAFETY: As above. Zero: it may be taken away, and somebody waits. There is no red zone in
+        // the kernel, whose functions need no alignment of the stack.
         unsafe {
             if COUNT_IS_LONG {
-                asm!("dec qword ptr gs:[rip + {p}]", "jz {waits}",
-                    p = sym bindings::__preempt_count, waits = label { yield_now() },
-                    options(nostack))
+                asm!("dec qword ptr gs:[rip + {p}]", "jnz 2f", preempt_schedule!(), "2:",
+                    p = sym bindings::__preempt_count, options(nostack))
             } else {
-                asm!("dec dword ptr gs:[rip + {p}]", "jz {waits}",
-                    p = sym bindings::__preempt_count, waits = label { yield_now() },
-                    options(nostack))
+                asm!("dec dword ptr gs:[rip + {p}]", "jnz 2f", preempt_schedule!(), "2:",
+                    p = sym bindings::__preempt_count, options(nostack))
             }
         }
     }
-}
-
-#[cold]
-#[inline(never)]
-fn yield_now() {
-    // SAFETY: No requirements.
-    unsafe { bindings::utrace_preempt_check() }
 }

@@ -61,14 +61,6 @@ impl<'a> Regs<'a> {
         unsafe { (*self.as_ptr()).orig_ax as c_int as c_long }
     }
 
-    /// Whether it is a 32-bit call.
-    #[inline(always)]
-    pub(crate) fn is_compat(&self) -> bool {
-        // SAFETY: The current thread is valid, and only itself changes this.
-        let status = unsafe { (*percpu::current_task()).thread_info.status };
-        status & bindings::TS_COMPAT != 0
-    }
-
     pub(crate) fn set_nr(&mut self, nr: c_long) {
         // SAFETY: See `nr`.
         unsafe { bindings::utrace_syscall_set_nr(self.as_ptr(), nr) }
@@ -105,7 +97,7 @@ impl<'a> Regs<'a> {
 
     /// The `AUDIT_ARCH_*` of the call.
     pub(crate) fn arch(&self) -> u32 {
-        match self.is_compat() {
+        match is_compat() {
             true => bindings::AUDIT_ARCH_I386,
             false => bindings::AUDIT_ARCH_X86_64,
         }
@@ -120,6 +112,14 @@ impl<'a> Regs<'a> {
         // SAFETY: See `nr`.
         unsafe { bindings::utrace_regs_sp(self.as_ptr()) }
     }
+}
+
+/// Whether the current thread is in a 32-bit call.
+#[inline(always)]
+pub(crate) fn is_compat() -> bool {
+    // SAFETY: The current thread is valid, and only itself changes this.
+    let status = unsafe { (*percpu::current_task()).thread_info.status };
+    status & bindings::TS_COMPAT != 0
 }
 
 /// The system call that a thread is in.

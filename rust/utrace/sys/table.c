@@ -90,10 +90,3 @@ struct utrace_entry *utrace_table_get(struct task_struct *task)
 	rcu_read_unlock_sched();
 	return entry;
 }
-
-/* Lets whoever waits for the processor have it. */
-void utrace_preempt_check(void)
-{
-	preempt_disable();
-	preempt_enable();
-}

@@ -229,37 +229,62 @@ impl<T: HasEntry> Table<T> {
         if task::is_being_killed() {
             return None;
         }
-        self.lookup_current_if(filter, |_| true)
+        self.find_current(filter).map(Found::keep)
     }
 
-    /// The object of the current thread, if its filter has one of these bits and `wanted` says so,
-    /// which must not sleep.
+    /// The object of the current thread, if its filter has one of these bits: to be looked at, without
+    /// sleeping, and perhaps kept.
     #[inline(always)]
-    pub(crate) fn lookup_current_if(
-        &self,
-        filter: u32,
-        wanted: impl FnOnce(&T) -> bool,
-    ) -> Option<User<T>> {
+    pub(crate) fn find_current(&self, filter: u32) -> Option<Found<'_, T>> {
+        match self.peek_current(filter) {
+            Peek::Found(found) => Some(found),
+            Peek::Nothing => None,
+            Peek::Unsure => {
+                let reader = NoPreempt::new();
+                let current = percpu::current_task();
+                let entry = further(bucket(current).load(), current);
+                // SAFETY: What was found stays valid as long as we are a reader.
+                unsafe { Self::wanted(entry, filter, reader) }
+            }
+        }
+    }
+
+    /// The same, where one look tells. [`Peek::Unsure`] where others are in the same place.
+    #[inline(always)]
+    pub(crate) fn peek_current(&self, filter: u32) -> Peek<'_, T> {
         let current = percpu::current_task();
         let reader = NoPreempt::new();
-        let mut entry = bucket(current).load();
+        let entry = bucket(current).load();
         // SAFETY: What is found in the table stays valid as long as we are a reader, and its task
         // does not change.
-        if entry.is_null() || unsafe { (*entry).task } != current {
-            entry = further(entry, current);
-        }
-        // SAFETY: As above; the second is where the first is not null.
-        let found = !entry.is_null()
-            && unsafe { filter_of(entry) }.load() & filter != 0
-            && wanted(unsafe { Self::object(entry).as_ref() });
-        if !found {
-            drop(reader);
-            return None;
+        if !entry.is_null() && unsafe { (*entry).task } != current {
+            return Peek::Unsure;
         }
         // SAFETY: As above.
-        unsafe { users_of(entry) }.fetch_add(1);
-        drop(reader);
-        self.user(entry)
+        match unsafe { Self::wanted(entry, filter, reader) } {
+            Some(found) => Peek::Found(found),
+            None => Peek::Nothing,
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The entry, if it is not null, was found in the table by the reader.
+    #[inline(always)]
+    unsafe fn wanted<'a>(
+        entry: *mut bindings::utrace_entry,
+        filter: u32,
+        reader: NoPreempt,
+    ) -> Option<Found<'a, T>> {
+        let entry = NonNull::new(entry)?;
+        // SAFETY: By the contract.
+        let wanted = unsafe { filter_of(entry.as_ptr()) }.load() & filter != 0;
+        // INVARIANT: By the contract.
+        wanted.then_some(Found {
+            entry,
+            reader,
+            _table: PhantomData,
+        })
     }
 
     /// The object of an entry.
@@ -290,6 +315,48 @@ impl<T: HasEntry> Drop for Table<T> {
     fn drop(&mut self) {
         // SAFETY: The table is initialised, and empty: every object is removed before the hooks go.
         unsafe { bindings::utrace_table_destroy() };
+    }
+}
+
+/// What one look at the table has come to.
+pub(crate) enum Peek<'a, T: HasEntry> {
+    Found(Found<'a, T>),
+    Nothing,
+    Unsure,
+}
+
+/// An object of the current thread, which stays as long as the processor is not taken from that.
+///
+/// # Invariants
+///
+/// `entry` was found in the table by `reader`.
+pub(crate) struct Found<'a, T: HasEntry> {
+    entry: NonNull<bindings::utrace_entry>,
+    reader: NoPreempt,
+    _table: PhantomData<&'a T>,
+}
+
+impl<T: HasEntry> Found<'_, T> {
+    /// The object, to be used for as long as one likes.
+    #[inline(always)]
+    pub(crate) fn keep(self) -> User<T> {
+        // SAFETY: By the type invariant.
+        unsafe { users_of(self.entry.as_ptr()) }.fetch_add(1);
+        drop(self.reader);
+        // SAFETY: By the type invariant.
+        // INVARIANT: We have been counted. The pointer to the object is the one that `insert` got
+        // from `Arc::into_raw`.
+        User(unsafe { Table::object(self.entry.as_ptr()) })
+    }
+}
+
+impl<T: HasEntry> Deref for Found<'_, T> {
+    type Target = T;
+
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        // SAFETY: By the type invariant.
+        unsafe { Table::<T>::object(self.entry.as_ptr()).as_ref() }
     }
 }
 

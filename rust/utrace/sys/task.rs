@@ -134,11 +134,17 @@ pub(crate) fn is_signalled(task: &Task) -> bool {
     flags & bindings::UTRACE_SIGPENDING as c_ulong != 0
 }
 
+/// Whether a signal is pending for the current thread.
+#[inline(always)]
+pub(crate) fn current_is_signalled() -> bool {
+    // SAFETY: The current thread is valid.
+    is_signalled(unsafe { from_raw(percpu::current_task()) })
+}
+
 /// Whether the current thread is being killed. Without a call where no signal is pending.
 #[inline(always)]
 pub(crate) fn is_being_killed() -> bool {
-    // SAFETY: The current thread is valid.
-    is_signalled(unsafe { from_raw(percpu::current_task()) }) && fatal_signal_pending()
+    current_is_signalled() && fatal_signal_pending()
 }
 
 /// Sets the state in which a parked thread sleeps.
