@@ -189,12 +189,18 @@ fn wishes() {
         Event::SignalStop,
         Event::SignalTerm,
         Event::SignalCore,
+        Event::Jctl,
     ];
     let all = events.iter().fold(0, |all, event| {
         assert_eq!(all & event.bit(), 0);
         all | event.bit()
     });
     assert_eq!(all, event::ALL);
+    for event in events {
+        let is_signal = event::SIGNALS & event.bit() != 0;
+        assert_eq!(event::signal_of(event.bit()), is_signal.then_some(event));
+    }
+    assert_eq!(event::signal_of(event::ALL), Some(Event::Signal));
     // A thread that is no more stops nowhere.
     assert!(!Event::Death.stops_in_place() && !Event::Reap.stops_in_place());
 }
