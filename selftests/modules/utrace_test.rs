@@ -620,7 +620,7 @@ impl Session {
         let options = AttachOptions {
             exclusive: request.exclusive != 0,
             match_ops: request.matching == 1,
-            match_data: false,
+            ..Default::default()
         };
         let attach = || Shared::attach(&self.0, &thread, request.events, options, KVec::new());
         let index = match request.checked {
