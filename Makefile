@@ -4,7 +4,7 @@
 # K=VERSION  kernel (scripts/kernels), default the first one; for "test": that one only
 # KDIR=DIR   a kernel tree prepared for Rust modules, used with the machine's own tools instead of the build root
 # M=DIR      with "module": where its Kbuild is
-# T=PATTERN  with "test": tests whose names match
+# T=PATTERN  with "test": tests whose names match; with "peers": suites, or SUITE:PROGRAM
 # DIR=DIR    with "tools": install them there (DIR/bin, DIR/share/man)
 # PRIVATE=1  with "doc": private items too
 # V=1        show commands
@@ -67,6 +67,10 @@ test: ## run all tests: on the host, and in virtual machines with each supported
 .PHONY: test-debug
 test-debug: ## run the tests in a virtual machine whose kernel checks locking, RCU, memory and objects
 	$(Q)K="$(or $(K:%=%-debug),debug)" T="$(T)" scripts/test
+
+.PHONY: peers
+peers: ## run the kernel's own selftests without utrace, with it, and with every thread traced; show what differs
+	$(Q)K="$(K)" T="$(T)" scripts/peers
 
 .PHONY: model
 model: ## explore the interleavings of the core with loom

@@ -22,7 +22,7 @@ check() {
 }
 
 unload_all() {
-	for module in kmview utrace_taken utrace_c_first utrace_c_count utrace_first utrace_resumer utrace_catcher utrace_follow \
+	for module in kmview utrace_taken utrace_all utrace_c_first utrace_c_count utrace_first utrace_resumer utrace_catcher utrace_follow \
 		utrace_policy utrace_ctest utrace_test utrace; do
 		rmmod $module 2>/dev/null
 	done

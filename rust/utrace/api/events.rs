@@ -55,8 +55,10 @@ impl EventSet {
     /// `SIGNAL_STOP`: a signal is about to stop the process.
     pub const SIGNAL_STOP: EventSet = EventSet::one(Event::SignalStop);
     /// `SIGNAL_TERM`: a signal is about to end the process. While a thread waits in `sigtimedwait`,
-    /// the kernel lets deadly signals kill at once: then only EXIT is reported. An engine that asks
-    /// for this is attached to another thread by interrupting it, as a signal does.
+    /// the kernel lets deadly signals kill at once: then only EXIT is reported. And a thread that
+    /// waits as deadly signals alone can end it (for the child of its vfork, say) is not disturbed
+    /// by those, as under ptrace, but by SIGKILL: they are reported when the wait is over. An engine
+    /// that asks for this is attached to another thread by interrupting it, as a signal does.
     pub const SIGNAL_TERM: EventSet = EventSet::one(Event::SignalTerm);
     /// `SIGNAL_CORE`: a signal is about to end the process with a core dump.
     pub const SIGNAL_CORE: EventSet = EventSet::one(Event::SignalCore);
