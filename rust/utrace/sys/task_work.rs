@@ -45,16 +45,16 @@ pub(crate) unsafe trait HasTaskWork<const ID: u32>: Sized {
 ///
 /// # Invariants
 ///
-/// While `queued` is set, or the work is on a thread's list, the list owns a reference to the `T`.
+/// The head's function is set while the work is queued, and null else. While it is set, or the work
+/// is on a thread's list, the list owns a reference to the `T`.
 #[pin_data]
 pub(crate) struct TaskWork<T, const ID: u32> {
     #[pin]
     head: Opaque<bindings::callback_head>,
-    queued: Atomic<bool>,
     _owner: PhantomData<fn(T)>,
 }
 
-// SAFETY: The head is touched only by `queue`, once for each setting of `queued`, and by the
+// SAFETY: The head is touched only by `queue`, once for each setting of its function, and by the
 // kernel's lock-free list.
 unsafe impl<T: Send + Sync, const ID: u32> Send for TaskWork<T, ID> {}
 // SAFETY: As above.
@@ -65,18 +65,25 @@ impl<T: HasTaskWork<ID>, const ID: u32> TaskWork<T, ID> {
         pin_init!(Self {
             head <- Opaque::ffi_init(|slot| {
                 // SAFETY: `slot` is valid for writes.
-                unsafe { bindings::utrace_task_work_init(slot, Some(Self::trampoline)) }
+                unsafe { bindings::utrace_task_work_init(slot, None) }
             }),
-            queued: Atomic::new(false),
             _owner: PhantomData,
         })
+    }
+
+    /// Sets the head's function, and says what it was.
+    fn set_function(&self, function: usize) -> usize {
+        // SAFETY: The head is valid, and its function, a pointer, is accessed atomically: by this,
+        // and by who runs the work, for whom it does not change.
+        let at = unsafe { Atomic::from_ptr((&raw mut (*self.head.get()).func).cast::<usize>()) };
+        at.xchg(function, Full)
     }
 
     /// Queues the work of `owner` to `task`, unless it is queued already. From any context.
     ///
     /// `ESRCH` when the thread exits and does no more work.
     pub(crate) fn queue(&self, owner: &Arc<T>, task: &Task, notify: Notify) -> Result {
-        if self.queued.xchg(true, Full) {
+        if self.set_function(Self::trampoline as usize) != 0 {
             return Ok(());
         }
         // INVARIANT: This reference is the list's, until the work runs or is cancelled.
@@ -85,10 +92,10 @@ impl<T: HasTaskWork<ID>, const ID: u32> TaskWork<T, ID> {
             Notify::Resume => bindings::utrace_task_work_resume,
             Notify::Signal => bindings::utrace_task_work_signal,
         };
-        // SAFETY: `task` is valid, and `queued` says that the head is on no list.
+        // SAFETY: `task` is valid, and the head, whose function was null, is on no list.
         let err = unsafe { add(task.as_ptr(), self.head.get()) };
         if err != 0 {
-            self.queued.xchg(false, Full);
+            self.set_function(0);
             // SAFETY: From `into_raw` above; the list did not take it.
             drop(unsafe { Arc::from_raw(reference) });
             return Err(ESRCH);
@@ -108,7 +115,7 @@ impl<T: HasTaskWork<ID>, const ID: u32> TaskWork<T, ID> {
         };
         // The function returns a C `bool`: only the low byte counts.
         if cancelled & 0xff != 0 {
-            self.queued.xchg(false, Full);
+            self.set_function(0);
             // SAFETY: By the invariant; the list has let go of it.
             drop(unsafe { Arc::from_raw(Arc::as_ptr(owner)) });
         }
@@ -124,7 +131,7 @@ impl<T: HasTaskWork<ID>, const ID: u32> TaskWork<T, ID> {
         // reference the list owned.
         let owner = unsafe { Arc::from_raw(owner.cast_const()) };
         // SAFETY: Points into `owner`. From here on the work may be queued again.
-        unsafe { &*work.cast::<Self>() }.queued.xchg(false, Full);
+        unsafe { &*work.cast::<Self>() }.set_function(0);
         T::run(owner);
     }
 }
