@@ -296,6 +296,52 @@ TEST_F(peers, ptrace_steps)
 	ASSERT_EQ(0, ptrace(PTRACE_DETACH, pid, 0, 0));
 }
 
+static void on_usr1(int sig)
+{
+	shared->count[1]++;
+}
+
+static long do_masked(long *args)
+{
+	sigset_t set;
+
+	signal(SIGUSR1, on_usr1);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	shared->count[0]++;
+	while (!shared->count[1])
+		usleep(1000);
+	sigprocmask(SIG_SETMASK, NULL, &set);
+	return *(long *)&set;
+}
+
+/* While a signal is looked for, or let through, the thread has another mask: that is not the ptracer's. */
+TEST_F(peers, ptrace_has_the_signal_mask)
+{
+	const long usr2 = 1L << (SIGUSR2 - 1), hup = 1L << (SIGHUP - 1);
+	pid_t pid = self->tracee.pid;
+	long mask, both = usr2 | hup, r;
+	int status;
+
+	ASSERT_GE(ut_attach(self->fd, pid, UT_SIGNAL_ALL), 0);
+	ASSERT_EQ(0, tracee_run(&self->tracee, do_masked, 0));
+	ASSERT_EQ(0, wait_until(shared->count[0] > 0));
+	seize(_metadata, pid);
+	ASSERT_EQ(0, ptrace(PTRACE_GETSIGMASK, pid, sizeof(mask), &mask));
+	EXPECT_EQ(usr2, mask);
+	ASSERT_EQ(0, kill(pid, SIGUSR1));
+	ASSERT_EQ(0, ptrace(PTRACE_CONT, pid, 0, 0));
+	ASSERT_EQ(0, wait_stop(pid, &status));
+	ASSERT_EQ(SIGUSR1, WSTOPSIG(status));
+	ASSERT_EQ(0, ptrace(PTRACE_GETSIGMASK, pid, sizeof(mask), &mask));
+	EXPECT_EQ(usr2, mask);
+	ASSERT_EQ(0, ptrace(PTRACE_SETSIGMASK, pid, sizeof(both), &both));
+	ASSERT_EQ(0, ptrace(PTRACE_DETACH, pid, 0, SIGUSR1));
+	ASSERT_EQ(0, tracee_result(&self->tracee, &r));
+	EXPECT_EQ(both, r);
+}
+
 /* --- seccomp ---------------------------------------------------------------------------------------- */
 
 static long do_filter(long *args)

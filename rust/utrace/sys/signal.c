@@ -298,7 +298,7 @@ bool utrace_signal_body(unsigned long body, struct ksignal *ksig, const struct u
 			int sig)
 {
 	sigset_t saved, mask;
-	bool handled;
+	bool handled, borrowed;
 
 	sigfillset(&mask);
 	sigdelset(&mask, SIGKILL);
@@ -313,12 +313,23 @@ bool utrace_signal_body(unsigned long body, struct ksignal *ksig, const struct u
 	saved = current->blocked;
 	current->blocked = mask;
 	set_thread_flag(TIF_SIGPENDING);
+	/* Where a ptracer finds the real mask (PTRACE_GETSIGMASK) when there is another for the moment. */
+	borrowed = !test_restore_sigmask();
+	if (borrowed) {
+		current->saved_sigmask = saved;
+		set_restore_sigmask();
+	}
 	spin_unlock_irq(&current->sighand->siglock);
 
 	handled = utrace_call1(body, (unsigned long)ksig) & 0xff;
 
 	spin_lock_irq(&current->sighand->siglock);
-	current->blocked = saved;
+	/* It is off when a ptracer has set the mask (PTRACE_SETSIGMASK): that is the real one, then. */
+	if (test_restore_sigmask()) {
+		current->blocked = saved;
+		if (borrowed)
+			clear_restore_sigmask();
+	}
 	recalc_sigpending();
 	spin_unlock_irq(&current->sighand->siglock);
 	return handled;
