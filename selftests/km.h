@@ -82,6 +82,30 @@ static inline int km_wait_for(int fd, unsigned int mask, __u64 signals)
 	return km_ioctl(fd, KMVIEW_SET_EVENTS, &events);
 }
 
+/* Makes @fd another queue of the session of @session. */
+static inline int km_join(int fd, int session)
+{
+	struct kmview_join join = { .fd = session };
+
+	return km_ioctl(fd, KMVIEW_JOIN, &join);
+}
+
+/* Has the events of a thread come to @queue, which is of the session of @fd. */
+static inline int km_set_queue(int fd, __u64 thread, int queue)
+{
+	struct kmview_set_thread set = { .thread = thread, .fd = queue, .flags = KMVIEW_SET_QUEUE };
+
+	return km_ioctl(fd, KMVIEW_SET_THREAD, &set);
+}
+
+/* Whether there is something to read, now. */
+static inline bool km_readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1 && p.revents & POLLIN;
+}
+
 /* The next event within @ms; -ETIME if there is none, -EPIPE at the end. */
 static inline int km_next_within(int fd, struct kmview_event *event, int ms)
 {

@@ -147,16 +147,18 @@ impl Session {
         drop(removed);
     }
 
-    /// What was taken could not be given to the monitor: it is the next again.
-    pub(crate) fn undo(&self, port: usize, item: Item) {
+    /// What was taken could not be given to the monitor: it is the next again, in the queue where
+    /// the thread is now.
+    pub(crate) fn undo(&self, item: Item) {
         let mut inner = self.lock();
-        if let Item::Event(ticket) = item {
-            match inner.waiting(ticket) {
-                Ok(entry) => entry.phase = Phase::Queued,
-                Err(_) => return,
-            }
-        }
-        if let Some(port) = inner.port(port) {
+        let port = match item {
+            Item::Event(ticket) => inner.waiting(ticket).ok().map(|entry| {
+                entry.phase = Phase::Queued;
+                entry.origin.port
+            }),
+            Item::New(id) | Item::End(id) => inner.thread(id).map(|entry| entry.origin.port),
+        };
+        if let Some(port) = port.and_then(|port| inner.port(port)) {
             port.fifo.push_front(item);
             port.wait.changed.notify_one();
         }

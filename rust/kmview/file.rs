@@ -26,14 +26,19 @@ use crate::{
             Events,
             Exchange,
             Info,
+            Join,
             Options,
             RingSetup,
             SetThread,
             Thread, //
         },
+        device,
         errno::eopnotsupp,
         ring::Shared,
-        task,
+        task::{
+            self,
+            Opener, //
+        },
         uapi::{
             self,
             nr, //
@@ -52,6 +57,7 @@ use kernel::{
         _IOC_SIZE,
         _IOC_TYPE, //
     },
+    new_mutex,
     prelude::*,
     seq_file::SeqFile,
     seq_print,
@@ -59,6 +65,7 @@ use kernel::{
         poll::PollTable,
         Arc,
         CondVarTimeoutResult,
+        Mutex,
         SetOnce, //
     },
     task::Task,
@@ -82,16 +89,27 @@ const MAX_BATCH: u32 = 1024;
 
 const EVENT_SIZE: usize = size_of::<Event>();
 
-/// An open file: a queue of a session.
+/// An open file: fresh, or a queue of a session, for good.
+#[pin_data]
 pub(crate) struct OpenFile {
-    session: Arc<Session>,
-    port: usize,
+    /// Who opened it.
+    opener: Opener,
+    queue: SetOnce<Queue>,
+    /// Taken by who populates it.
+    #[pin]
+    choice: Mutex<()>,
+}
+
+/// A queue of a session.
+pub(crate) struct Queue {
+    pub(crate) session: Arc<Session>,
+    pub(crate) port: usize,
     wait: Arc<Wait>,
-    /// The memory of the queue's ring, if it has one.
+    /// The memory of its ring, if it has one.
     ring: SetOnce<Arc<Shared>>,
 }
 
-impl Drop for OpenFile {
+impl Drop for Queue {
     fn drop(&mut self) {
         self.session.close_port(self.port);
     }
@@ -115,27 +133,108 @@ enum Nothing {
 }
 
 impl OpenFile {
-    pub(crate) fn new() -> Result<KBox<Self>> {
-        let session = Session::new()?;
-        let (port, wait) = session.add_port()?;
-        Ok(KBox::new(
-            OpenFile {
-                session,
-                port,
-                wait,
-                ring: SetOnce::new(),
-            },
+    pub(crate) fn new() -> Result<Pin<KBox<Self>>> {
+        KBox::pin_init(
+            pin_init!(OpenFile {
+                opener: Opener::current(),
+                queue: SetOnce::new(),
+                choice <- new_mutex!(()),
+            }),
             GFP_KERNEL_ACCOUNT,
-        )?)
+        )
+    }
+
+    /// Its queue; a fresh one gets a session of its own.
+    #[inline]
+    pub(crate) fn queue(&self) -> Result<&Queue> {
+        match self.queue.as_ref() {
+            Some(queue) => Ok(queue),
+            None => self.choose(|| Session::new(self.opener.clone())),
+        }
+    }
+
+    #[cold]
+    fn choose(&self, session: impl FnOnce() -> Result<Arc<Session>>) -> Result<&Queue> {
+        let _alone = self.choice.lock();
+        if self.queue.as_ref().is_none() {
+            self.queue.populate(Queue::new(session()?)?);
+        }
+        self.queue.as_ref().ok_or(ENOMEM)
+    }
+
+    /// Makes it another queue of the session that `other` is of.
+    fn join(&self, other: &OpenFile) -> Result {
+        // Before the lock: if that is this file, it is no longer fresh.
+        let session = &other.queue()?.session;
+        if self.queue.as_ref().is_some() {
+            return Err(EBUSY);
+        }
+        let mut joins = false;
+        self.choose(|| {
+            joins = true;
+            Ok(session.clone())
+        })?;
+        // Whoever was faster has made it something else.
+        joins.then_some(()).ok_or(EBUSY)
     }
 
     /// Without a lock.
     pub(crate) fn is_of(&self, session: *const Session) -> bool {
-        ptr::eq(&*self.session, session)
+        let queue = self.queue.as_ref();
+        queue.is_some_and(|queue| ptr::eq(&*queue.session, session))
     }
 
     pub(crate) fn ring(&self) -> Option<&Shared> {
-        self.ring.as_ref().map(|ring| &**ring)
+        self.queue.as_ref()?.ring.as_ref().map(|ring| &**ring)
+    }
+
+    pub(crate) fn read(&self, buf: usize, size: usize, nonblock: bool) -> Result<usize> {
+        self.queue()?.read(buf, size, nonblock)
+    }
+
+    pub(crate) fn poll(&self, file: &File, table: &PollTable<'_>) -> u32 {
+        match self.queue() {
+            Ok(queue) => queue.poll(file, table),
+            Err(_) => bindings::POLLERR,
+        }
+    }
+
+    pub(crate) fn ioctl(&self, cmd: u32, arg: usize) -> Result<isize> {
+        if _IOC_TYPE(cmd) != uapi::IOC {
+            return Err(ENOTTY);
+        }
+        let size = _IOC_SIZE(cmd);
+        match _IOC_NR(cmd) {
+            nr::INFO => info(arg, size)?,
+            nr::JOIN => {
+                let request: Join = abi::read(arg, size)?;
+                if request.flags != 0 {
+                    return Err(EINVAL);
+                }
+                device::with_file(request.fd, |other| self.join(other))??;
+            }
+            number => return self.queue()?.ioctl(number, arg, size),
+        }
+        Ok(0)
+    }
+
+    /// For `/proc/PID/fdinfo`.
+    pub(crate) fn show(&self, m: &SeqFile) {
+        if let Some(queue) = self.queue.as_ref() {
+            queue.show(m);
+        }
+    }
+}
+
+impl Queue {
+    fn new(session: Arc<Session>) -> Result<Self> {
+        let (port, wait) = session.add_port()?;
+        Ok(Queue {
+            session,
+            port,
+            wait,
+            ring: SetOnce::new(),
+        })
     }
 
     // --- events --------------------------------------------------------------------------------
@@ -203,7 +302,7 @@ impl OpenFile {
             match abi::write(addr.wrapping_add(count * size), size, &event) {
                 Ok(()) => self.session.done(item),
                 Err(err) => {
-                    self.session.undo(self.port, item);
+                    self.session.undo(item);
                     if count == 0 {
                         return Err(err);
                     }
@@ -215,7 +314,7 @@ impl OpenFile {
         Ok(Ok(count))
     }
 
-    pub(crate) fn read(&self, buf: usize, size: usize, nonblock: bool) -> Result<usize> {
+    fn read(&self, buf: usize, size: usize, nonblock: bool) -> Result<usize> {
         let until = match nonblock {
             true => Until::Now,
             false => Until::Ever,
@@ -232,7 +331,7 @@ impl OpenFile {
         }
     }
 
-    pub(crate) fn poll(&self, file: &File, table: &PollTable<'_>) -> u32 {
+    fn poll(&self, file: &File, table: &PollTable<'_>) -> u32 {
         table.register_wait(file, &self.wait.changed);
         let mut inner = self.session.lock();
         let mut mask = 0;
@@ -373,34 +472,27 @@ impl OpenFile {
     }
 
     fn set_thread(&self, request: &SetThread) -> Result {
-        if request.flags & uapi::SET_QUEUE != 0 {
-            return Err(eopnotsupp());
-        }
-        if request.flags & !uapi::SET_COOKIE != 0 || request.fd != 0 {
+        let session = &self.session;
+        let cookie = (request.flags & uapi::SET_COOKIE != 0).then_some(request.cookie);
+        if request.flags & !(uapi::SET_COOKIE | uapi::SET_QUEUE) != 0 {
             return Err(EINVAL);
         }
-        if request.flags & uapi::SET_COOKIE != 0 {
-            self.session.set_cookie(request.thread, request.cookie)?;
+        if request.flags & uapi::SET_QUEUE == 0 {
+            return match request.fd {
+                0 => session.set_thread(request.thread, cookie, None),
+                _ => Err(EINVAL),
+            };
         }
-        Ok(())
+        device::with_file(request.fd, |file| {
+            if !file.is_of(&**session) {
+                return Err(EINVAL);
+            }
+            // While it is open, its queue is.
+            session.set_thread(request.thread, cookie, Some(file.queue()?.port))
+        })?
     }
 
     // --- what is reported ------------------------------------------------------------------------
-
-    fn info(&self, arg: usize, size: usize) -> Result {
-        abi::write(
-            arg,
-            size,
-            &Info {
-                version: uapi::VERSION,
-                event_size: EVENT_SIZE as u32,
-                features: uapi::FEATURES,
-                max_calls: filter::MAX_CALLS,
-                max_batch: MAX_BATCH,
-                events: uapi::ALL_KINDS.into(),
-            },
-        )
-    }
 
     fn set_options(&self, options: &Options) -> Result {
         let errno = match options.at_close {
@@ -489,15 +581,10 @@ impl OpenFile {
 
     // --- all of them -----------------------------------------------------------------------------
 
-    pub(crate) fn ioctl(&self, cmd: u32, arg: usize) -> Result<isize> {
-        if _IOC_TYPE(cmd) != uapi::IOC {
-            return Err(ENOTTY);
-        }
-        let size = _IOC_SIZE(cmd);
-        match _IOC_NR(cmd) {
+    fn ioctl(&self, number: u32, arg: usize, size: usize) -> Result<isize> {
+        match number {
             nr::EXCHANGE => return self.exchange(arg, size),
             nr::ANSWER => self.session.answer(&abi::read(arg, size)?)?,
-            nr::INFO => self.info(arg, size)?,
             nr::SET_OPTIONS => self.set_options(&abi::read(arg, size)?)?,
             nr::SET_CALLS => self.set_calls(&abi::read(arg, size)?)?,
             nr::SET_EVENTS => self.set_events(&abi::read(arg, size)?)?,
@@ -521,8 +608,7 @@ impl OpenFile {
         Ok(0)
     }
 
-    /// For `/proc/PID/fdinfo`.
-    pub(crate) fn show(&self, m: &SeqFile) {
+    fn show(&self, m: &SeqFile) {
         let session = &self.session;
         let Inner {
             live,
@@ -574,6 +660,21 @@ impl OpenFile {
             );
         });
     }
+}
+
+fn info(arg: usize, size: usize) -> Result {
+    abi::write(
+        arg,
+        size,
+        &Info {
+            version: uapi::VERSION,
+            event_size: EVENT_SIZE as u32,
+            features: uapi::FEATURES,
+            max_calls: filter::MAX_CALLS,
+            max_batch: MAX_BATCH,
+            events: uapi::ALL_KINDS.into(),
+        },
+    )
 }
 
 /// Reads the head of a batch.

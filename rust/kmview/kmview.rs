@@ -15,6 +15,7 @@ mod events;
 mod file;
 mod filter;
 mod memory;
+mod queue;
 mod record;
 mod ring;
 mod session;

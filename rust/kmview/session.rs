@@ -43,7 +43,6 @@ use crate::{
 };
 use kernel::{
     new_mutex,
-    new_poll_condvar,
     new_spinlock,
     prelude::*,
     rbtree::{
@@ -269,11 +268,11 @@ impl Inner {
 }
 
 impl Session {
-    pub(crate) fn new() -> Result<Arc<Self>> {
+    pub(crate) fn new(opener: Opener) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Session {
                 filter: Filter::new(),
-                opener: Opener::current(),
+                opener,
                 inner <- new_spinlock!(Inner {
                     threads: Table::new(),
                     by_task: RBTree::new(),
@@ -301,67 +300,6 @@ impl Session {
 
     pub(crate) fn lock(&self) -> Locked<'_> {
         self.inner.lock()
-    }
-
-    // --- queues ------------------------------------------------------------------------------
-
-    /// Adds a queue. Gives its number, and where its readers wait.
-    pub(crate) fn add_port(&self) -> Result<(usize, Arc<Wait>)> {
-        let wait = Arc::pin_init(
-            pin_init!(Wait {
-                changed <- new_poll_condvar!(),
-            }),
-            GFP_KERNEL_ACCOUNT,
-        )?;
-        loop {
-            let room = self.lock().threads.capacity();
-            let count = self.lock().ports.len();
-            let port = Port {
-                fifo: Fifo::new(room)?,
-                ring: None,
-                owed: Fifo::new(room)?,
-                owes: false,
-                wait: wait.clone(),
-            };
-            let mut ports = KVec::with_capacity(count + 1, GFP_KERNEL_ACCOUNT)?;
-            let mut inner = self.lock();
-            if inner.closed {
-                return Err(ESRCH);
-            }
-            if inner.threads.capacity() > room || inner.ports.len() > count {
-                continue;
-            }
-            for port in inner.ports.drain_all() {
-                let _ = ports.push_within_capacity(port);
-            }
-            let _ = ports.push_within_capacity(Some(port));
-            let number = ports.len() - 1;
-            core::mem::swap(&mut inner.ports, &mut ports);
-            drop(inner);
-            return Ok((number, wait));
-        }
-    }
-
-    /// A queue's last file is closed. Its threads move to another one; with the last one, the
-    /// session ends.
-    pub(crate) fn close_port(&self, number: usize) {
-        let mut inner = self.lock();
-        let port = inner.ports.get_mut(number).and_then(Option::take);
-        inner.closed = inner.ports.iter().all(Option::is_none);
-        if !inner.closed {
-            drop(inner);
-            drop(port);
-            return;
-        }
-        let policy = inner.policy();
-        drop(inner);
-        drop(port);
-        self.end_adoptions(|_| true);
-        self.for_each_thread(|id| match policy {
-            Policy::Detach => self.detach(id),
-            Policy::Fail(_) => self.let_go(id),
-            Policy::Kill => self.kill(id),
-        });
     }
 
     /// Calls `f` with the number of each thread that is there when it gets to it.
@@ -434,6 +372,8 @@ impl Session {
         if inner.by_task.get(&address).is_some() {
             return Err(EEXIST);
         }
+        let port = inner.port_of_new(&origin);
+        entry.origin.port = port;
         let id = {
             let slot = inner.threads.next();
             inner.number(slot)
@@ -447,10 +387,10 @@ impl Session {
         inner.live += 1;
         inner.ever = true;
         if announce {
-            inner.push(origin.port, Item::New(id));
+            inner.push(port, Item::New(id));
         }
         if self.filter.records(Kind::New) {
-            inner.note(origin.port, Item::New(id));
+            inner.note(port, Item::New(id));
         }
         Ok(id)
     }
@@ -568,7 +508,7 @@ impl Session {
     }
 
     /// Has a thread that waits look what there is for it.
-    fn let_go(&self, id: u64) {
+    pub(crate) fn let_go(&self, id: u64) {
         let mut inner = self.lock();
         if let Some(entry) = inner.thread(id) {
             let stays = entry.waits() || entry.phase == Phase::Room;
@@ -578,7 +518,7 @@ impl Session {
         }
     }
 
-    fn kill(&self, id: u64) {
+    pub(crate) fn kill(&self, id: u64) {
         let mut inner = self.lock();
         let task = inner.thread(id).map(|entry| entry.task.clone());
         drop(inner);
@@ -674,11 +614,5 @@ impl Session {
             let Some((_, engine)) = engine else { return };
             let _ = engine.control(Control::Detach);
         }
-    }
-
-    /// Names a thread, and where it gets its events.
-    pub(crate) fn set_cookie(&self, id: u64, cookie: u64) -> Result {
-        self.lock().thread(id).ok_or(ESRCH)?.origin.cookie = cookie;
-        Ok(())
     }
 }

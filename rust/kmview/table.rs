@@ -230,7 +230,7 @@ impl Fifo {
     }
 
     /// Takes out what is void. The rest keeps its order.
-    pub(crate) fn purge(&mut self, void: impl Fn(Item) -> bool) {
+    pub(crate) fn purge(&mut self, mut void: impl FnMut(Item) -> bool) {
         for _ in 0..self.len {
             if let Some(item) = self.pop() {
                 if !void(item) {

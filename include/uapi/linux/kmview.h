@@ -143,7 +143,8 @@ struct kmview_event {
  * read(2) gives as many records of KMVIEW_EVENT_SIZE bytes as there are and as fit, at least one: it
  * waits for it (EAGAIN with O_NONBLOCK; EINTR after a signal). EINVAL: room for less than one.
  * It is at the end of the file, 0, when the session has had threads, has none any more, all events
- * have been read, and no adoption is on.
+ * of this queue have been read, and no adoption is on. A queue without threads, of a session that has
+ * some, is not at its end: they may be moved to it.
  *
  * poll(2): EPOLLIN when there is an event to read or a record in the ring; EPOLLHUP at the end.
  */
@@ -246,8 +247,10 @@ struct kmview_thread {
 /* KMVIEW_SET_THREAD: how the session knows a thread. */
 #define KMVIEW_SET_COOKIE	(1U << 0)
 /*
- * Its events, also the unread ones, come to the queue of this descriptor, which is one of the
- * session; so do those of the threads that it makes from now on.
+ * Its events, also the unread ones, in their order, come to the queue of this descriptor, which is
+ * one of the session (EINVAL); so do those of the threads that it makes from now on. What has been
+ * read stays with who has it: a ticket may be answered through any descriptor of the session. Records
+ * go to the ring of its new queue; those that are in the ring of the old one stay there.
  */
 #define KMVIEW_SET_QUEUE	(1U << 1)
 
@@ -259,9 +262,13 @@ struct kmview_set_thread {
 };
 
 /*
- * KMVIEW_JOIN: this descriptor, fresh from open(2), becomes another one of the session of fd, with a
- * queue of its own. When a queue's last descriptor is closed, its threads move to that of another
- * one. EBUSY: not fresh. EINVAL: fd is not of kmview.
+ * KMVIEW_JOIN: this descriptor, fresh from open(2) (nothing but KMVIEW_INFO has been done with it),
+ * becomes another one of the session of fd, with a queue of its own: all that is said here of the
+ * session holds for each of its descriptors. Threads that are adopted or attached through it come to
+ * its queue. When a queue's last descriptor is closed, its threads, adoptions and unread events move
+ * to another queue of the session; with the last queue, the session ends. A ring that goes takes its
+ * unread records along. EBUSY: not fresh. EBADF: fd is not open. EINVAL: it is not of kmview. EMFILE:
+ * the session has 1024 queues.
  */
 struct kmview_join {
 	__s32 fd;

@@ -42,6 +42,7 @@ structures! {
     Attach = kmview_attach, 16;
     Thread = kmview_thread, 8;
     SetThread = kmview_set_thread, 24;
+    Join = kmview_join, 8;
     Options = kmview_options, 16;
     Events = kmview_events, 24;
     Calls = kmview_calls, 24;

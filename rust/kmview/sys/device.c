@@ -77,6 +77,23 @@ void kmview_device_unregister(void)
 	misc_deregister(&device);
 }
 
+/* What the caller has open as @fd, with a reference; NULL if that is nothing. */
+struct file *kmview_fget(int fd)
+{
+	return fget(fd);
+}
+
+/* What kmview_file_open() made for the file; NULL if it is none of the device. */
+void *kmview_file_of(struct file *file)
+{
+	return file->f_op == &operations ? file->private_data : NULL;
+}
+
+void kmview_fput(struct file *file)
+{
+	fput(file);
+}
+
 static int is_of(const void *session, struct file *file, unsigned int fd)
 {
 	if (file->f_op == &operations && kmview_file_is_of(file->private_data, session))

@@ -41,12 +41,35 @@ pub(crate) fn close_own_files(session: &Session) {
     unsafe { bindings::kmview_close_own_files(ptr::from_ref(session).cast()) }
 }
 
+/// Does `f` with the file of the device that the current process has open as `fd`.
+///
+/// # Errors
+///
+/// `EBADF`: it has nothing open so. `EINVAL`: it is none of the device.
+pub(crate) fn with_file<R>(fd: i32, f: impl FnOnce(&OpenFile) -> R) -> Result<R> {
+    // SAFETY: No requirements.
+    let file = unsafe { bindings::kmview_fget(fd) };
+    if file.is_null() {
+        return Err(EBADF);
+    }
+    // SAFETY: We have a reference.
+    let private = unsafe { bindings::kmview_file_of(file) };
+    let result = match private.is_null() {
+        true => Err(EINVAL),
+        // SAFETY: It is what was opened, and the reference keeps it.
+        false => Ok(f(unsafe { open_file(private) })),
+    };
+    // SAFETY: The reference was ours, and is not used any more.
+    unsafe { bindings::kmview_fput(file) };
+    result
+}
+
 /// # Safety
 ///
 /// `private` must be from [`kmview_file_open`], and not be released while the result is used.
 unsafe fn open_file<'a>(private: *mut c_void) -> &'a OpenFile {
     // SAFETY: By the contract.
-    unsafe { <KBox<OpenFile> as ForeignOwnable>::borrow(private.cast()) }
+    unsafe { <Pin<KBox<OpenFile>> as ForeignOwnable>::borrow(private.cast()) }.get_ref()
 }
 
 /// Defines what C calls, and checks its type against `helpers.h`.
@@ -80,7 +103,7 @@ for_c! {
 
     unsafe fn kmview_file_release(private: *mut c_void) {
         // SAFETY: The file is released, once.
-        drop(unsafe { <KBox<OpenFile> as ForeignOwnable>::from_foreign(private.cast()) });
+        drop(unsafe { <Pin<KBox<OpenFile>> as ForeignOwnable>::from_foreign(private.cast()) });
     }
 
     unsafe fn kmview_file_read(

@@ -23,6 +23,9 @@ long kmview_file_ioctl(void *private, unsigned int cmd, unsigned long arg);
 void kmview_file_show(void *private, struct seq_file *m);
 void *kmview_file_ring(void *private, size_t *size);
 bool kmview_file_is_of(void *private, const void *session);
+struct file *kmview_fget(int fd);
+void *kmview_file_of(struct file *file);
+void kmview_fput(struct file *file);
 void kmview_close_own_files(const void *session);
 
 /* ring.c */
@@ -41,6 +44,7 @@ struct kmview_opener {
 };
 
 void kmview_opener_init(struct kmview_opener *opener);
+void kmview_opener_get(const struct kmview_opener *opener);
 void kmview_opener_free(struct kmview_opener *opener);
 bool kmview_opener_may_trace_current(const struct kmview_opener *opener);
 bool kmview_opener_may_access(const struct kmview_opener *opener, struct task_struct *task);

@@ -17,6 +17,12 @@ void kmview_opener_init(struct kmview_opener *opener)
 	opener->pid_ns = get_pid_ns(task_active_pid_ns(current));
 }
 
+void kmview_opener_get(const struct kmview_opener *opener)
+{
+	get_cred(opener->cred);
+	get_pid_ns(opener->pid_ns);
+}
+
 void kmview_opener_free(struct kmview_opener *opener)
 {
 	put_cred(opener->cred);

@@ -55,6 +55,18 @@ impl Opener {
     }
 }
 
+impl Clone for Opener {
+    fn clone(&self) -> Self {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::kmview_opener_get(&self.0) };
+        // INVARIANT: It got references of its own.
+        Opener(bindings::kmview_opener {
+            cred: self.0.cred,
+            pid_ns: self.0.pid_ns,
+        })
+    }
+}
+
 impl Drop for Opener {
     fn drop(&mut self) {
         // SAFETY: By the type invariant; they are not used any more.

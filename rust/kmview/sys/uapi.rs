@@ -10,11 +10,12 @@ pub(crate) const VERSION: u32 = b::KMVIEW_VERSION;
 
 /// What this module implements.
 pub(crate) const FEATURES: u64 =
-    FEATURE_CONTROL | FEATURE_MEMORY | FEATURE_EVENTS | FEATURE_OBSERVE;
+    FEATURE_CONTROL | FEATURE_MEMORY | FEATURE_EVENTS | FEATURE_OBSERVE | FEATURE_ROUTE;
 
 const FEATURE_CONTROL: u64 = 1 << 0;
 const FEATURE_MEMORY: u64 = 1 << 1;
 const FEATURE_EVENTS: u64 = 1 << 2;
+const FEATURE_ROUTE: u64 = 1 << 5;
 const FEATURE_OBSERVE: u64 = 1 << 6;
 
 /// Kinds of events.
@@ -133,6 +134,7 @@ pub(crate) mod nr {
     pub(crate) const ATTACH: u32 = b::KMVIEW_NR_ATTACH;
     pub(crate) const DETACH_THREAD: u32 = b::KMVIEW_NR_DETACH_THREAD;
     pub(crate) const SET_THREAD: u32 = b::KMVIEW_NR_SET_THREAD;
+    pub(crate) const JOIN: u32 = b::KMVIEW_NR_JOIN;
     pub(crate) const ANSWER: u32 = b::KMVIEW_NR_ANSWER;
     pub(crate) const EXCHANGE: u32 = b::KMVIEW_NR_EXCHANGE;
     pub(crate) const MEMORY: u32 = b::KMVIEW_NR_MEMORY;
