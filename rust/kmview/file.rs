@@ -7,6 +7,7 @@ use crate::{
     copy::Copies,
     filter,
     memory,
+    paths::Paths,
     ring,
     session::{
         Inner,
@@ -524,11 +525,8 @@ impl Queue {
         if calls.flags & !uapi::CALLS_OTHERS != 0 || calls.what == 0 {
             return Err(EINVAL);
         }
-        if calls.what > uapi::CALLS_RECORD_RETURN {
-            return Err(match calls.what <= uapi::CALLS_PATH {
-                true => eopnotsupp(),
-                false => EINVAL,
-            });
+        if calls.what > uapi::CALLS_PATH {
+            return Err(EINVAL);
         }
         let bytes = calls.bits.div_ceil(64) as usize * size_of::<u64>();
         let bitmap = UserSlice::new(UserPtr::from_addr(calls.bitmap as usize), bytes);
@@ -541,6 +539,18 @@ impl Queue {
             .set_calls(calls.what, calls.abi, &words, others)?;
         self.session.update_all();
         Ok(())
+    }
+
+    fn set_paths(&self, request: &abi::Paths) -> Result {
+        if request.flags != 0 {
+            return Err(EINVAL);
+        }
+        let size = request.size as usize;
+        let paths = Paths::new(size, |text| {
+            let from = UserPtr::from_addr(request.paths as usize);
+            UserSlice::new(from, size).read_all(text, GFP_KERNEL_ACCOUNT)
+        })?;
+        self.session.set_paths(paths)
     }
 
     // --- the ring ----------------------------------------------------------------------------------
@@ -600,6 +610,8 @@ impl Queue {
             nr::MEMORY => memory::batch(&self.session, &batch(arg, size)?)?,
             nr::RING => self.set_ring(&abi::read(arg, size)?)?,
             nr::RING_DONE => self.session.room(self.port)?,
+            nr::SET_FDS => self.session.set_fds(&abi::read(arg, size)?)?,
+            nr::SET_PATHS => self.set_paths(&abi::read(arg, size)?)?,
             nr::SET_COPY => self.set_copies(&batch(arg, size)?)?,
             nr::SET_THREAD => self.set_thread(&abi::read(arg, size)?)?,
             0..=nr::LAST => return Err(eopnotsupp()),

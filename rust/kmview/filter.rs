@@ -4,6 +4,7 @@
 
 use crate::sys::{
     abi::Events,
+    names,
     uapi::{
         self,
         Kind, //
@@ -37,11 +38,27 @@ impl Selected {
     /// With copies of what arguments point to.
     pub(crate) const COPY_ENTRY: Selected = Selected(1 << 4);
     pub(crate) const COPY_RETURN: Selected = Selected(1 << 5);
+    /// Only when a descriptor, or a path, that it names is selected.
+    pub(crate) const FD: Selected = Selected(1 << 6);
+    pub(crate) const PATH: Selected = Selected(1 << 7);
+    /// It may change what descriptors are selected.
+    pub(crate) const FOLLOW: Selected = Selected(1 << 8);
+
+    /// Both.
+    pub(crate) const NAMES: Selected = Self::FD.or(Self::PATH);
+    /// It makes an event at its entry, or at its exit.
+    pub(crate) const ENTRIES: Selected = Self::ENTRY.or(Self::RECORD_ENTRY);
+    pub(crate) const RETURNS: Selected = Self::RETURN.or(Self::RECORD_RETURN);
 
     /// Whether it is selected for any of these.
     #[inline]
     pub(crate) const fn has(self, any: Selected) -> bool {
         self.0 & any.0 != 0
+    }
+
+    /// Without the events.
+    pub(crate) const fn deselected(self) -> Selected {
+        Selected(self.0 & !Self::ENTRIES.or(Self::RETURNS).0)
     }
 
     pub(crate) const fn or(self, other: Selected) -> Selected {
@@ -107,6 +124,8 @@ impl Filter {
             uapi::CALLS_RETURN => Selected::RETURN,
             uapi::CALLS_RECORD_ENTRY => Selected::RECORD_ENTRY,
             uapi::CALLS_RECORD_RETURN => Selected::RECORD_RETURN,
+            uapi::CALLS_FD => Selected::FD,
+            uapi::CALLS_PATH => Selected::PATH,
             _ => return Err(EINVAL),
         };
         let places = self.calls.get(abi as usize).ok_or(EINVAL)?;
@@ -128,6 +147,22 @@ impl Filter {
         };
         change(place, Selected::COPY_ENTRY, entry);
         change(place, Selected::COPY_RETURN, ret);
+    }
+
+    /// From now on, what calls do to descriptors is followed.
+    pub(crate) fn follow(&self) {
+        for (abi, places) in self.calls.iter().enumerate() {
+            for (nr, place) in places.iter().enumerate() {
+                let names = names::names(abi, nr as i32);
+                let follows = names.is_some_and(|names| names.changes());
+                change(place, Selected::FOLLOW, follows);
+            }
+        }
+        self.settle();
+    }
+
+    pub(crate) fn follows(&self) -> bool {
+        Selected(self.any.load(Relaxed)).has(Selected::FOLLOW)
     }
 
     fn settle(&self) {
@@ -166,10 +201,13 @@ impl Filter {
     pub(crate) fn events(&self) -> EventSet {
         let mut set = EventSet::CLONE | EventSet::EXEC | EventSet::EXIT | EventSet::DEATH;
         let any = Selected(self.any.load(Relaxed));
-        if any.has(Selected::ENTRY.or(Selected::RECORD_ENTRY)) {
+        // What a call names is looked at before it is made.
+        if any.has(Selected::ENTRIES.or(Selected::FOLLOW))
+            || any.has(Selected::NAMES) && any.has(Selected::RETURNS)
+        {
             set = set | EventSet::SYSCALL_ENTRY;
         }
-        if any.has(Selected::RETURN.or(Selected::RECORD_RETURN)) {
+        if any.has(Selected::RETURNS) {
             set = set | EventSet::SYSCALL_EXIT;
         }
         if self.waits(Kind::Signal) || self.records(Kind::Signal) {

@@ -8,7 +8,9 @@
 
 use crate::{
     copy::Copies,
+    fdset::FdSet,
     filter::Filter,
+    paths::Paths,
     ring::Ring,
     sys::{
         abi::{
@@ -125,6 +127,8 @@ pub(crate) struct Session {
     pub(crate) settings: Mutex<()>,
     /// Once there are any.
     pub(crate) copies: SetOnce<Copies>,
+    #[pin]
+    pub(crate) paths: SpinLock<Option<Arc<Paths>>>,
     /// The engines that wait for the children of monitors, or for their exec.
     #[pin]
     adoptions: Mutex<KVec<(u64, EngineRef)>>,
@@ -292,6 +296,7 @@ impl Session {
                 }),
                 settings <- new_mutex!(()),
                 copies: SetOnce::new(),
+                paths <- new_spinlock!(None),
                 adoptions <- new_mutex!(KVec::new()),
             }),
             GFP_KERNEL_ACCOUNT,
@@ -357,20 +362,27 @@ impl Session {
         }
     }
 
-    /// Takes a thread in, and queues its NEW if `announce`. Gives its number.
+    /// Takes a thread in, and queues its NEW if `announce`. Gives its number, and its descriptors.
     pub(crate) fn insert(
         &self,
         task: &Task,
         origin: Origin,
         extra: EventSet,
         announce: bool,
-    ) -> Result<u64> {
-        let mut entry = Entry::new(task, origin, self.opener.numbers(task))?;
+    ) -> Result<(u64, Arc<FdSet>)> {
+        let mut fds = self.fds_of_new(&origin)?;
+        let mut entry = Entry::new(task, origin, fds.clone(), self.opener.numbers(task))?;
         let node = RBTreeNodeReservation::new(GFP_KERNEL_ACCOUNT)?;
         let address = task::address(task);
         let mut inner = self.lock_with_room()?;
         if inner.by_task.get(&address).is_some() {
             return Err(EEXIST);
+        }
+        if origin.parent == 0 {
+            if let Some(shared) = inner.shared_fds(task) {
+                entry.fds = shared.clone();
+                fds = shared;
+            }
         }
         let port = inner.port_of_new(&origin);
         entry.origin.port = port;
@@ -392,7 +404,7 @@ impl Session {
         if self.filter.records(Kind::New) {
             inner.note(port, Item::New(id));
         }
-        Ok(id)
+        Ok((id, fds))
     }
 
     /// The engine of a thread that was taken in. What it hears of is settled.

@@ -2,23 +2,29 @@
 
 //! What a session knows of one thread. Guarded by the session's lock.
 
-use crate::sys::{
-    abi::{
-        self,
-        Answer,
-        Body,
-        Created,
-        Event,
-        Exit, //
-    },
-    uapi::{
-        self,
-        Kind, //
+use crate::{
+    fdset::FdSet,
+    sys::{
+        abi::{
+            self,
+            Answer,
+            Body,
+            Created,
+            Event,
+            Exit, //
+        },
+        uapi::{
+            self,
+            Kind, //
+        }, //
     }, //
 };
 use kernel::{
     prelude::*,
-    sync::aref::ARef,
+    sync::{
+        aref::ARef,
+        Arc, //
+    },
     task::Task, //
 };
 use utrace::{
@@ -61,6 +67,8 @@ pub(crate) struct Entry {
     /// Gone when the thread is dead.
     pub(crate) engine: Option<EngineRef>,
     pub(crate) origin: Origin,
+    /// The descriptors that are selected; it shares them as it does its table.
+    pub(crate) fds: Arc<FdSet>,
     pub(crate) tid: i32,
     pub(crate) pid: i32,
     pub(crate) phase: Phase,
@@ -100,12 +108,18 @@ pub(crate) enum Release {
 }
 
 impl Entry {
-    pub(crate) fn new(task: &Task, origin: Origin, (tid, pid): (i32, i32)) -> Result<KBox<Self>> {
+    pub(crate) fn new(
+        task: &Task,
+        origin: Origin,
+        fds: Arc<FdSet>,
+        (tid, pid): (i32, i32),
+    ) -> Result<KBox<Self>> {
         let entry = Entry {
             id: 0,
             task: task.into(),
             engine: None,
             origin,
+            fds,
             tid,
             pid,
             phase: Phase::Idle,

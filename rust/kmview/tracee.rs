@@ -4,10 +4,12 @@
 
 use crate::{
     copy::Call,
+    fdset::FdSet,
     filter::{
         self,
         Selected, //
     },
+    names::Own,
     session::{
         Decision,
         Policy,
@@ -79,6 +81,9 @@ pub(crate) struct Tracee {
     ret: Atomic<u32>,
     /// It has been called for the entry of some call; likewise.
     called: Atomic<bool>,
+    /// What it names, and what it has open; likewise.
+    #[pin]
+    own: Own,
     /// How far it is with its event; likewise.
     stage: Atomic<u32>,
     /// Where copies are made; likewise.
@@ -94,6 +99,8 @@ const POSTED: u32 = 1;
 const BY_FILTER: u32 = 0;
 const WANTED: u32 = 1;
 const UNWANTED: u32 = 2;
+/// It names nothing that is selected.
+const DESELECTED: u32 = 3;
 
 /// Takes a thread into the session: one that runs, the current one, or one that has just been made.
 /// Gives its number, and its engine.
@@ -109,8 +116,8 @@ pub(crate) fn add(
         true => EventSet::QUIESCE,
         false => EventSet::NONE,
     };
-    let id = session.insert(thread, origin, extra, !waits)?;
-    let engine = attach(session, thread, id, origin, extra).inspect_err(|_| {
+    let (id, fds) = session.insert(thread, origin, extra, !waits)?;
+    let engine = attach(session, thread, id, origin, fds, extra).inspect_err(|_| {
         session.ended(id, uapi::OUT_OF_REACH);
     })?;
     session.set_engine(id, &engine);
@@ -126,6 +133,7 @@ fn attach(
     thread: &Task,
     id: u64,
     origin: Origin,
+    fds: Arc<FdSet>,
     extra: EventSet,
 ) -> Result<EngineRef> {
     let tracee = pin_init!(Tracee {
@@ -134,6 +142,7 @@ fn attach(
         origin,
         ret: Atomic::new(BY_FILTER),
         called: Atomic::new(false),
+        own <- Own::new(fds),
         stage: Atomic::new(BEGUN),
         scratch <- new_mutex!(KVec::new()),
     });
@@ -310,7 +319,84 @@ impl Tracee {
         if answer.flags & uapi::SET_ARGS != 0 {
             report.set_args(answer.args.map(|arg| arg as usize));
         }
+        self.follow_call(report);
         Action::Resume.into()
+    }
+
+    /// The call is going to be made, as far as this session is concerned.
+    fn follow_call(&self, report: &SyscallEntryReport<'_>) {
+        let (session, arch, nr) = (&self.session, report.arch(), report.nr());
+        if !session.filter.call(arch, nr).has(Selected::FOLLOW) || report.is_aborted() {
+            return;
+        }
+        let call = Call {
+            abi: filter::abi_of(arch),
+            nr,
+            args: &report.args(),
+            result: None,
+        };
+        if self.own.enter(session, self.id, &call) {
+            session.set_extra(self.id, |extra| extra | EventSet::SYSCALL_EXIT);
+        }
+    }
+
+    /// The entry of a call that makes an event, or may.
+    fn enter(&self, report: &mut SyscallEntryReport<'_>, selected: Selected) -> SyscallAction {
+        let (arch, nr) = (report.arch(), report.nr());
+        let args = report.args();
+        let mut selected = selected;
+        // When it is called again, it is about to make the event.
+        if selected.has(Selected::NAMES) && !report.is_again() {
+            let call = Call {
+                abi: filter::abi_of(arch),
+                nr,
+                args: &args,
+                result: None,
+            };
+            let (own, session) = (&self.own, &self.session);
+            if !own.select(session, selected, &call, &self.scratch) {
+                self.ret.store(DESELECTED, Relaxed);
+                selected = selected.deselected();
+            }
+        }
+        if !selected.has(Selected::ENTRIES) {
+            self.follow_call(report);
+            return Action::Resume.into();
+        }
+        let body = Body::Entry(abi::Entry {
+            nr: nr.into(),
+            args: args.map(|arg| arg as u64),
+        });
+        let mut event = abi::event(Kind::Entry, body);
+        event.arch = arch;
+        event.ip = report.ip() as u64;
+        event.sp = report.sp() as u64;
+        if report.is_aborted() {
+            event.flags |= uapi::ABORTED;
+        }
+        let wanted = Wanted {
+            wait: selected.has(Selected::ENTRY),
+            record: selected.has(Selected::RECORD_ENTRY),
+        };
+        let taken = if wanted.record && selected.has(Selected::COPY_ENTRY) {
+            let call = Call {
+                abi: filter::abi_of(arch),
+                nr,
+                args: &args,
+                result: None,
+            };
+            self.with_copies(&call, |data| take!(self, report, wanted, event, data))
+        } else {
+            take!(self, report, wanted, event)
+        };
+        match taken {
+            Posted::Closed(policy) => self.fail_entry(report, policy),
+            Posted::Passed if selected.has(Selected::FOLLOW) => {
+                self.follow_call(report);
+                Action::Resume.into()
+            }
+            other => posted(other).into(),
+        }
     }
 
     fn fail_entry(&self, report: &mut SyscallEntryReport<'_>, policy: Policy) -> SyscallAction {
@@ -371,7 +457,7 @@ impl Tracer for Tracee {
         this: ArcBorrow<'_, Self>,
         report: &mut SyscallEntryReport<'_>,
     ) -> SyscallAction {
-        const WANTED: Selected = Selected::ENTRY.or(Selected::RECORD_ENTRY);
+        const HEARD: Selected = Selected::ENTRIES.or(Selected::NAMES).or(Selected::FOLLOW);
 
         if is_answered!(this, report) {
             return this.take_entry(report);
@@ -388,59 +474,35 @@ impl Tracer for Tracee {
             }
         }
         let selected = this.session.filter.call(arch, nr);
-        if !selected.has(WANTED) {
+        if !selected.has(HEARD) {
             return Action::Resume.into();
         }
-        let args = report.args();
-        let body = Body::Entry(abi::Entry {
-            nr: nr.into(),
-            args: args.map(|arg| arg as u64),
-        });
-        let mut event = abi::event(Kind::Entry, body);
-        event.arch = arch;
-        event.ip = report.ip() as u64;
-        event.sp = report.sp() as u64;
-        if report.is_aborted() {
-            event.flags |= uapi::ABORTED;
-        }
-        let wanted = Wanted {
-            wait: selected.has(Selected::ENTRY),
-            record: selected.has(Selected::RECORD_ENTRY),
-        };
-        let taken = if wanted.record && selected.has(Selected::COPY_ENTRY) {
-            let call = Call {
-                abi: filter::abi_of(arch),
-                nr,
-                args: &args,
-                result: None,
-            };
-            this.with_copies(&call, |data| take!(this, report, wanted, event, data))
-        } else {
-            take!(this, report, wanted, event)
-        };
-        match taken {
-            Posted::Closed(policy) => this.fail_entry(report, policy),
-            other => posted(other).into(),
-        }
+        this.enter(report, selected)
     }
 
     fn syscall_exit(this: ArcBorrow<'_, Self>, report: &mut SyscallExitReport<'_>) -> Action {
         if is_answered!(this, report) {
             return this.take_return(report);
         }
+        let result = report.result();
+        this.own.exit(&this.session, this.id, result);
         let (arch, nr) = (report.arch(), report.nr());
         let selected = this.session.filter.call(arch, nr);
+        let ret = this.ret.load(Relaxed);
         let wanted = Wanted {
-            wait: match this.ret.load(Relaxed) {
+            wait: match ret {
                 BY_FILTER => selected.has(Selected::RETURN),
                 ret => ret == WANTED,
             },
-            record: selected.has(Selected::RECORD_RETURN),
+            record: ret != DESELECTED && selected.has(Selected::RECORD_RETURN),
         };
         if wanted.is_nothing() {
+            if this.own.end_linger() {
+                this.session
+                    .set_extra(this.id, |extra| extra - EventSet::SYSCALL_EXIT);
+            }
             return Action::Resume;
         }
-        let result = report.result();
         let body = Body::Return(abi::Return {
             nr: nr.into(),
             result: result as i64,
@@ -492,6 +554,7 @@ impl Tracer for Tracee {
             session.ended(this.id, uapi::OUT_OF_REACH);
             return Action::Detach;
         }
+        this.own.exec(session, this.id);
         let wanted = Wanted::kind(session, Kind::Exec);
         if wanted.is_nothing() {
             return Action::Resume;

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # What a session costs, in instructions: a call that it does not select, one that it records once, and at its entry and
-# its exit, and one that goes to its monitor and back.
+# its exit, and one that goes to its monitor and back; and what more a call costs that it does not select for the
+# descriptor that it names, or the path, an absolute or a relative one.
 # More than the limits is a failure.
 
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -17,6 +18,7 @@ echo "filtered $(./kmview_cost filtered)"
 echo "observed $(./kmview_cost observed)"
 echo "observed-twice $(./kmview_cost observed-twice)"
 echo "round-trip $(./kmview_cost)"
+for what in descriptor path relative; do echo "more-for-$what $(./kmview_cost $what)"; done
 END
 
 echo 1..1

@@ -313,7 +313,11 @@ struct kmview_events {
 #define KMVIEW_CALLS_RETURN	2	/* RETURN waits */
 #define KMVIEW_CALLS_RECORD_ENTRY	3	/* ENTRY goes to the ring */
 #define KMVIEW_CALLS_RECORD_RETURN	4	/* RETURN goes to the ring */
-/* Of those above, calls in these sets only when a descriptor or path that they name is selected. */
+/*
+ * Of those above, calls in these sets only when a descriptor, or a path, that they name is selected;
+ * of a call in both, either will do. It is looked at when the call is made, as it then is: also for
+ * its RETURN. A call that names none is not selected, one that the kernel does not know is.
+ */
 #define KMVIEW_CALLS_FD		5
 #define KMVIEW_CALLS_PATH	6
 
@@ -333,7 +337,21 @@ struct kmview_calls {
 	__u32 flags;
 };
 
-/* KMVIEW_SET_FDS: descriptors of a thread's process; follows dup, close, exec and fork. */
+/*
+ * KMVIEW_SET_FDS: descriptors of a thread's process. They need not be open. From the next call on, the
+ * set follows what threads of the session do: a duplicate (dup and fcntl) of one is another one when
+ * the call has ended; one that is closed (also by dup2) no longer is from the entry of the call on,
+ * before its number can be used again; a new process has a copy, and so has a thread that no longer
+ * shares its table; an exec drops what is not open after it. A call that is skipped changes nothing;
+ * one that fails neither. Threads that share a table share the set, and race with each other as they
+ * do for the table: between a duplicate and the end of its call, another thread may use it unselected;
+ * a copy for a new process is made when that is made. Descriptors that come by other ways (sockets,
+ * pidfd_getfd, opening /proc/self/fd) are not followed.
+ *
+ * Descriptors that are arguments are looked at. Calls that name some in memory (poll, select,
+ * io_submit, bpf; socketcall and mmap of i386) are selected if there are any in the set. Descriptors
+ * in messages, and those of io_uring's entries, do not count. ESRCH: no such thread. EBADF: negative.
+ */
 #define KMVIEW_FDS_ADD		1
 #define KMVIEW_FDS_REMOVE	2
 #define KMVIEW_FDS_CLEAR	3
@@ -347,8 +365,14 @@ struct kmview_fds {
 /*
  * KMVIEW_SET_PATHS: prefixes, by whole components, of the paths that are selected; replaces those
  * set before. A path that a call names is taken relative to the current directory, or the
- * descriptor that the call gives, with "." and ".." resolved by their text. No symbolic link is
- * followed, and another thread may change the string: a filter is no protection; see KMVIEW_SNAPSHOT.
+ * descriptor that the call gives, with "." and ".." resolved by their text; all as the thread sees it
+ * from its root. No symbolic link is followed, and another thread may change the string: a filter is
+ * no protection; see KMVIEW_SNAPSHOT.
+ *
+ * An empty path, or none beside a descriptor, is the directory or descriptor itself. Selected is what
+ * cannot be told: a string that is too long or not there, or is relative to what has no path below
+ * the root. The text of a new symbolic link, and addresses of sockets, are no paths. EINVAL: one is
+ * not absolute, too long, or without its NUL. E2BIG: more than 64 KiB.
  */
 struct kmview_paths {
 	__aligned_u64 paths;		/* absolute ones, each with a NUL behind it */

@@ -46,6 +46,8 @@ structures! {
     Options = kmview_options, 16;
     Events = kmview_events, 24;
     Calls = kmview_calls, 24;
+    Fds = kmview_fds, 16;
+    Paths = kmview_paths, 16;
     Batch = kmview_batch, 16;
     Memory = kmview_memory, 48;
     RingSetup = kmview_ring_setup, 16;

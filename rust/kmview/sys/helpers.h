@@ -37,6 +37,27 @@ u64 kmview_now(void);
 size_t kmview_copy_buffer(void *to, unsigned long from, size_t size);
 size_t kmview_copy_string(char *to, unsigned long from, size_t size);
 
+/* names.c */
+struct kmview_names {
+	u8 fds;		/* which arguments are descriptors, as bits */
+	u8 paths;	/* which are paths, relative to the current directory */
+	u8 ats;		/* which are, relative to the descriptor before it */
+	u8 change;	/* what becomes of descriptors: */
+};
+
+#define KMVIEW_FDS_CLOSE	1
+#define KMVIEW_FDS_CLOSE_RANGE	2
+#define KMVIEW_FDS_DUP		3
+#define KMVIEW_FDS_DUP2		4
+#define KMVIEW_FDS_FCNTL	5
+#define KMVIEW_FDS_UNSHARE	6
+#define KMVIEW_FDS_IN_MEMORY	7	/* nothing, but it names some that are no arguments */
+
+const struct kmview_names *kmview_names(unsigned int abi, int nr);
+bool kmview_is_open(int fd);
+int kmview_directory(int fd, char *buf, int size);
+const void *kmview_files(struct task_struct *task);
+
 /* task.c */
 struct kmview_opener {
 	const struct cred *cred;

@@ -6,6 +6,7 @@ pub(crate) mod abi;
 mod bindings;
 pub(crate) mod device;
 pub(crate) mod errno;
+pub(crate) mod names;
 pub(crate) mod ring;
 pub(crate) mod task;
 pub(crate) mod uapi;

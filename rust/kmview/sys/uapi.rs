@@ -9,14 +9,21 @@ pub(crate) const IOC: u32 = b::KMVIEW_IOC;
 pub(crate) const VERSION: u32 = b::KMVIEW_VERSION;
 
 /// What this module implements.
-pub(crate) const FEATURES: u64 =
-    FEATURE_CONTROL | FEATURE_MEMORY | FEATURE_EVENTS | FEATURE_OBSERVE | FEATURE_ROUTE;
+pub(crate) const FEATURES: u64 = FEATURE_CONTROL
+    | FEATURE_MEMORY
+    | FEATURE_EVENTS
+    | FEATURE_ROUTE
+    | FEATURE_OBSERVE
+    | FEATURE_FD_FILTER
+    | FEATURE_PATH_FILTER;
 
 const FEATURE_CONTROL: u64 = 1 << 0;
 const FEATURE_MEMORY: u64 = 1 << 1;
 const FEATURE_EVENTS: u64 = 1 << 2;
 const FEATURE_ROUTE: u64 = 1 << 5;
 const FEATURE_OBSERVE: u64 = 1 << 6;
+const FEATURE_FD_FILTER: u64 = 1 << 7;
+const FEATURE_PATH_FILTER: u64 = 1 << 8;
 
 /// Kinds of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,8 +106,13 @@ pub(crate) const CALLS_ENTRY: u32 = b::KMVIEW_CALLS_ENTRY;
 pub(crate) const CALLS_RETURN: u32 = b::KMVIEW_CALLS_RETURN;
 pub(crate) const CALLS_RECORD_ENTRY: u32 = b::KMVIEW_CALLS_RECORD_ENTRY;
 pub(crate) const CALLS_RECORD_RETURN: u32 = b::KMVIEW_CALLS_RECORD_RETURN;
+pub(crate) const CALLS_FD: u32 = b::KMVIEW_CALLS_FD;
 pub(crate) const CALLS_PATH: u32 = b::KMVIEW_CALLS_PATH;
 pub(crate) const CALLS_OTHERS: u32 = 1 << 0;
+
+pub(crate) const FDS_ADD: u32 = b::KMVIEW_FDS_ADD;
+pub(crate) const FDS_REMOVE: u32 = b::KMVIEW_FDS_REMOVE;
+pub(crate) const FDS_CLEAR: u32 = b::KMVIEW_FDS_CLEAR;
 
 pub(crate) const MEMORY_READ: u32 = b::KMVIEW_MEMORY_READ;
 pub(crate) const MEMORY_WRITE: u32 = b::KMVIEW_MEMORY_WRITE;
@@ -138,6 +150,8 @@ pub(crate) mod nr {
     pub(crate) const ANSWER: u32 = b::KMVIEW_NR_ANSWER;
     pub(crate) const EXCHANGE: u32 = b::KMVIEW_NR_EXCHANGE;
     pub(crate) const MEMORY: u32 = b::KMVIEW_NR_MEMORY;
+    pub(crate) const SET_FDS: u32 = b::KMVIEW_NR_SET_FDS;
+    pub(crate) const SET_PATHS: u32 = b::KMVIEW_NR_SET_PATHS;
     pub(crate) const RING: u32 = b::KMVIEW_NR_RING;
     pub(crate) const RING_DONE: u32 = b::KMVIEW_NR_RING_DONE;
     pub(crate) const SET_COPY: u32 = b::KMVIEW_NR_SET_COPY;
