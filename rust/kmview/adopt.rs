@@ -76,6 +76,9 @@ pub(crate) fn adopt(session: &Arc<Session>, port: usize, request: &Adopt) -> Res
         }
         _ => return Err(EINVAL),
     };
+    if !session.opener.may_trace(current) {
+        return Err(EPERM);
+    }
     let number = session.begin_adoption()?;
     // From here on, its end is that of the value.
     let adoption = Adoption {
@@ -101,6 +104,10 @@ impl Tracer for Adoption {
         if report.flags() & u64::from(bindings::CLONE_THREAD) != 0 {
             return Action::Resume;
         }
+        // It may have loaded a program with more rights since it asked for this.
+        if !this.session.opener.may_trace(report.child()) {
+            return Action::Detach;
+        }
         let origin = this.origin(report.flags());
         match tracee::add(&this.session, report.child(), origin) {
             Ok(_) => {}
@@ -123,7 +130,7 @@ impl Tracer for Adoption {
 
     fn exec(this: ArcBorrow<'_, Self>, report: &mut ExecReport<'_>) -> Action {
         // What it may not reach, it does not.
-        if this.session.opener.may_trace_current() {
+        if this.session.opener.may_trace(report.thread()) {
             let origin = this.origin(0);
             match tracee::add(&this.session, report.thread(), origin) {
                 Ok(_) => {}

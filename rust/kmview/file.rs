@@ -422,6 +422,10 @@ impl Queue {
             return Err(EINVAL);
         }
         with_ptrace_access(&thread, || {
+            // Whoever else has the session gets no more rights by that.
+            if !self.session.opener.may_trace(&thread) {
+                return Err(EPERM);
+            }
             request.thread = self.add(&thread, request.flags)?;
             if request.flags & uapi::ATTACH_PROCESS != 0 {
                 self.add_process(&thread, request.flags);

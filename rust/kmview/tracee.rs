@@ -547,7 +547,7 @@ impl Tracer for Tracee {
         let session = &this.session;
         let numbers = session.opener.numbers(report.thread());
         let former_tid = session.update_numbers(this.id, numbers);
-        if !session.opener.may_trace_current() {
+        if !session.opener.may_trace(report.thread()) {
             if let Policy::Kill = session.lock().policy() {
                 task::kill_current();
             }

@@ -208,7 +208,11 @@ struct kmview_exchange {
 
 /* --- threads ------------------------------------------------------------------------------ */
 
-/* KMVIEW_ADOPT: the caller's own business; the one who has the session gets what it asks for. */
+/*
+ * KMVIEW_ADOPT: the caller's own business, if who opened the session might ptrace it (EPERM); the one
+ * who has the session gets what it asks for. It is over when the caller loads a program that is out
+ * of the opener's reach: see above.
+ */
 /*
  * The next process that the calling thread makes, or with kmview_adopt.count 0 all until
  * KMVIEW_ADOPT_NONE. Threads that it makes are not meant.
@@ -226,7 +230,9 @@ struct kmview_adopt {
 
 /*
  * KMVIEW_ATTACH: a running thread, or with KMVIEW_ATTACH_PROCESS all threads of its process. It needs
- * what PTRACE_ATTACH needs (EPERM), but not that nobody traces it. EEXIST: it is in the session.
+ * what PTRACE_ATTACH needs (EPERM), but not that nobody traces it; of the caller, and but for security
+ * modules also of who opened the session: nobody gains rights by being handed a descriptor, or by
+ * handing one on. EEXIST: it is in the session.
  * EINVAL: it is of the caller's own process. ESRCH: it is not there.
  */
 #define KMVIEW_ATTACH_PROCESS	(1U << 0)

@@ -67,7 +67,7 @@ struct kmview_opener {
 void kmview_opener_init(struct kmview_opener *opener);
 void kmview_opener_get(const struct kmview_opener *opener);
 void kmview_opener_free(struct kmview_opener *opener);
-bool kmview_opener_may_trace_current(const struct kmview_opener *opener);
+bool kmview_opener_may_trace(const struct kmview_opener *opener, struct task_struct *task);
 bool kmview_opener_may_access(const struct kmview_opener *opener, struct task_struct *task);
 int kmview_tid(const struct kmview_opener *opener, struct task_struct *task);
 int kmview_tgid(const struct kmview_opener *opener, struct task_struct *task);

@@ -35,11 +35,14 @@ static bool has_cap(struct user_namespace *ns)
 	return ns_capable_noaudit(ns, CAP_SYS_PTRACE);
 }
 
+/* Capabilities of a file, too, are rights that the opener may lack. */
 static bool reaches(const struct cred *cred, const struct cred *target)
 {
 	if (uid_eq(cred->uid, target->euid) && uid_eq(cred->uid, target->suid) &&
 	    uid_eq(cred->uid, target->uid) && gid_eq(cred->gid, target->egid) &&
-	    gid_eq(cred->gid, target->sgid) && gid_eq(cred->gid, target->gid))
+	    gid_eq(cred->gid, target->sgid) && gid_eq(cred->gid, target->gid) &&
+	    cred->user_ns == target->user_ns &&
+	    cap_issubset(target->cap_permitted, cred->cap_permitted))
 		return true;
 	return has_cap(target->user_ns);
 }
@@ -56,12 +59,15 @@ static bool dumpable_for_opener(struct task_struct *task)
 	return ok;
 }
 
-/* The rules of __ptrace_may_access(), which cannot be asked about the current thread. */
-bool kmview_opener_may_trace_current(const struct kmview_opener *opener)
+/*
+ * The rules of __ptrace_may_access() and of capabilities, which cannot be asked about the current
+ * thread, or on behalf of another one.
+ */
+bool kmview_opener_may_trace(const struct kmview_opener *opener, struct task_struct *task)
 {
-	const struct cred *target = get_current_cred();
+	const struct cred *target = get_task_cred(task);
 	const struct cred *own = override_creds(opener->cred);
-	bool may = reaches(opener->cred, target) && dumpable_for_opener(current);
+	bool may = reaches(opener->cred, target) && dumpable_for_opener(task);
 
 	revert_creds(own);
 	put_cred(target);

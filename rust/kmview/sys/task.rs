@@ -31,10 +31,10 @@ impl Opener {
         Opener(raw)
     }
 
-    /// Whether it might ptrace the current thread, by the credentials of both.
-    pub(crate) fn may_trace_current(&self) -> bool {
-        // SAFETY: By the type invariant.
-        unsafe { bindings::kmview_opener_may_trace_current(&self.0) }
+    /// Whether it might ptrace a thread, by the credentials of both.
+    pub(crate) fn may_trace(&self, task: &Task) -> bool {
+        // SAFETY: By the type invariant; the thread is valid.
+        unsafe { bindings::kmview_opener_may_trace(&self.0, task.as_ptr()) }
     }
 
     /// Whether it may still look into the memory of a thread that is in its session.

@@ -1,0 +1,818 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Whom a session reaches: monitors that are not root, programs with more rights than theirs, and
+ * descriptors that are handed on.
+ */
+#include <grp.h>
+#include <linux/capability.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include "km.h"
+#include "kselftest_harness.h"
+
+#define USER	1000
+#define OTHER	1001
+
+#define DIR	"/tmp/kmview_creds"
+#define YAMA	"/proc/sys/kernel/yama/ptrace_scope"
+
+/* --- programs: this one, by another name ------------------------------------------------------- */
+
+/* As the first argument says, before main(). */
+__attribute__((constructor)) static void program(int argc, char **argv)
+{
+	pid_t pid;
+
+	if (argc < 2)
+		return;
+	if (!strcmp(argv[1], "--calls")) {
+		/* Whoever can look on has been told by the status of the process alone. */
+		for (int i = 0; i < 5; i++)
+			syscall(CALL);
+		_exit(geteuid() == 0 ? 42 : 43);
+	}
+	if (!strcmp(argv[1], "--forks")) {
+		for (int i = 0; i < 3; i++) {
+			pid = fork();
+			if (pid == 0) {
+				syscall(CALL);
+				_exit(0);
+			}
+			waitpid(pid, NULL, 0);
+		}
+		_exit(42);
+	}
+}
+
+static int copy_self(const char *to)
+{
+	char buffer[65536];
+	int in = open("/proc/self/exe", O_RDONLY), out = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0755);
+	int n;
+
+	while ((n = read(in, buffer, sizeof(buffer))) > 0)
+		if (write(out, buffer, n) != n)
+			n = -1;
+	close(in);
+	return close(out) || n;
+}
+
+/* The programs: as it is; set-uid and set-gid of root; not to be read; with a capability. */
+static int make_programs(void)
+{
+	struct vfs_cap_data caps = {
+		.magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE,
+		.data[0].permitted = 1 << CAP_SYS_TIME,
+	};
+	static const char *const names[] = { "plain", "setuid", "setgid", "hidden", "capable" };
+
+	mkdir(DIR, 0755);
+	if (mount("none", DIR, "tmpfs", 0, "mode=755"))
+		return -errno;
+	for (int i = 0; i < 5; i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), DIR "/%s", names[i]);
+		if (copy_self(path))
+			return -EIO;
+	}
+	/* Without capabilities of files, that one is like a plain one: see the tests. */
+	setxattr(DIR "/capable", "security.capability", &caps, XATTR_CAPS_SZ_2, 0);
+	return chmod(DIR "/setuid", 04755) || chmod(DIR "/setgid", 02755) ||
+	       chmod(DIR "/hidden", 0711);
+}
+
+/* --- users --------------------------------------------------------------------------------------- */
+
+/* For functions that run as a user: 0, or the line that was not as expected. */
+#define CHECK(condition) do {							\
+	if (!(condition)) {							\
+		fprintf(stderr, "# %s:%d: not so: %s (%s)\n", __FILE__, __LINE__, #condition, \
+			strerror(errno));					\
+		return 1;							\
+	}									\
+} while (0)
+
+static int become(uid_t user)
+{
+	return setgroups(0, NULL) || setresgid(user, user, user) || setresuid(user, user, user) ||
+	       prctl(PR_SET_DUMPABLE, 1);
+}
+
+/* A process of a user that runs a function. */
+static pid_t start_as(uid_t user, int (*function)(void))
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		_exit(become(user) ? 99 : function());
+	}
+	return pid;
+}
+
+static int run_as(uid_t user, int (*function)(void))
+{
+	int status = wait_child(start_as(user, function));
+
+	if (!ended_with(status, 0))
+		fprintf(stderr, "# status %x\n", status);
+	return !ended_with(status, 0);
+}
+
+static int sleeps(void)
+{
+	pause();
+	return 0;
+}
+
+FIXTURE(creds)
+{
+	pid_t root, user, other;
+};
+
+FIXTURE_SETUP(creds)
+{
+	close(KM_OPEN());
+	ut_share();
+	if (getuid())
+		SKIP(return, "not root");
+	ASSERT_EQ(0, make_programs());
+	self->root = fork();
+	if (self->root == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		_exit(sleeps());
+	}
+	self->user = start_as(USER, sleeps);
+	self->other = start_as(OTHER, sleeps);
+	/* They are who they are. */
+	ASSERT_EQ(0, wait_state(self->user, 'S'));
+	ASSERT_EQ(0, wait_state(self->other, 'S'));
+	shared->tid[0] = self->root;
+	shared->tid[1] = self->user;
+	shared->tid[2] = self->other;
+}
+
+FIXTURE_TEARDOWN(creds)
+{
+	kill(self->root, SIGKILL);
+	kill(self->user, SIGKILL);
+	kill(self->other, SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	umount2(DIR, MNT_DETACH);
+}
+
+static int new_session(void)
+{
+	return open("/dev/kmview", O_RDWR | O_CLOEXEC);
+}
+
+/* A child of a session of all its calls; not in the function of a test, as it has no end there. */
+static int start_program(int fd, const char *name, const char *role, pid_t *pid)
+{
+	char path[64];
+	struct kmview_event event;
+
+	snprintf(path, sizeof(path), DIR "/%s", name);
+	CHECK(!km_select(fd, KMVIEW_CALLS_ENTRY, KMVIEW_ABI_NATIVE, -2));
+	CHECK(!km_wait_for(fd, KMVIEW_MASK(KMVIEW_EVENT_EXEC), 0));
+	CHECK(!km_adopt(fd, KMVIEW_ADOPT_CHILDREN, 1));
+	fflush(NULL);
+	*pid = fork();
+	if (*pid == 0) {
+		execl(path, path, role, NULL);
+		_exit(1);
+	}
+	CHECK(!km_next(fd, &event, KMVIEW_EVENT_NEW));
+	return 0;
+}
+
+/* Answers up to the entry of the execve, which is let go on; gives its event. */
+static int until_exec(int fd, struct kmview_event *event)
+{
+	do {
+		CHECK(!km_next(fd, event, KMVIEW_EVENT_ENTRY));
+		CHECK(!km_run(fd, event->ticket));
+	} while (event->entry.nr != __NR_execve);
+	return 0;
+}
+
+static int ticket_is_over(int fd, const struct kmview_event *event)
+{
+	char byte;
+	struct kmview_memory item = {
+		.ticket = event->ticket, .address = event->sp, .buffer = (unsigned long)&byte,
+		.len = 1, .op = KMVIEW_MEMORY_READ,
+	};
+	struct kmview_batch batch = {
+		.items = (unsigned long)&item, .count = 1, .item_size = sizeof(item),
+	};
+	struct kmview_thread thread = { .thread = event->thread };
+
+	CHECK(km_run(fd, event->ticket) == -ESTALE);
+	CHECK(!km_ioctl(fd, KMVIEW_MEMORY, &batch));
+	CHECK(item.result == -ESTALE);
+	CHECK(km_ioctl(fd, KMVIEW_DETACH_THREAD, &thread) == -ESRCH);
+	return 0;
+}
+
+/* --- what a user may ----------------------------------------------------------------------------- */
+
+static int whole_life(void)
+{
+	int fd = new_session();
+	struct kmview_event event;
+	bool exec = false;
+	pid_t pid;
+	char byte;
+	struct kmview_memory item = {
+		.buffer = (unsigned long)&byte, .len = 1, .op = KMVIEW_MEMORY_READ,
+	};
+	struct kmview_batch batch = {
+		.items = (unsigned long)&item, .count = 1, .item_size = sizeof(item),
+	};
+
+	CHECK(fd >= 0);
+	CHECK(!start_program(fd, "plain", "--calls", &pid));
+	for (;;) {
+		CHECK(!km_next_within(fd, &event, DEADLINE_MS));
+		if (event.kind == KMVIEW_EVENT_END)
+			break;
+		exec |= event.kind == KMVIEW_EVENT_EXEC;
+		item.ticket = event.ticket;
+		item.address = event.sp;
+		CHECK(!km_ioctl(fd, KMVIEW_MEMORY, &batch));
+		CHECK(item.result == 1);
+		CHECK(!km_run(fd, event.ticket));
+	}
+	CHECK(exec);
+	CHECK(event.flags == KMVIEW_GROUP_DEAD);
+	CHECK(ended_with(wait_child(pid), 43));
+	return 0;
+}
+
+TEST_F(creds, a_user_and_a_program_of_his)
+{
+	EXPECT_EQ(0, run_as(USER, whole_life));
+}
+
+static int attaches(void)
+{
+	int fd = new_session();
+	pid_t pid;
+
+	CHECK(km_attach(fd, shared->tid[0], 0, NULL) == -EPERM);
+	CHECK(km_attach(fd, shared->tid[2], 0, NULL) == -EPERM);
+	CHECK(km_attach(fd, shared->tid[0], KMVIEW_ATTACH_PROCESS, NULL) == -EPERM);
+	CHECK(km_attach(fd, 1, 0, NULL) == -EPERM);
+	CHECK(!km_attach(fd, shared->tid[1], 0, NULL));
+	/* His own, and not to be looked at. */
+	shared->flag[0] = 0;
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_DUMPABLE, 0);
+		shared->flag[0] = 1;
+		pause();
+	}
+	CHECK(!wait_until(shared->flag[0]));
+	CHECK(km_attach(fd, pid, 0, NULL) == -EPERM);
+	kill(pid, SIGKILL);
+	return 0;
+}
+
+TEST_F(creds, whom_a_user_may_attach_to)
+{
+	EXPECT_EQ(0, run_as(USER, attaches));
+}
+
+/* --- programs with more rights ---------------------------------------------------------------------- */
+
+static const char *program_name;
+
+/* It is let go before its EXEC, and does what it does unseen. */
+static int lets_go(void)
+{
+	int fd = new_session();
+	struct kmview_event entry, event;
+	pid_t pid;
+
+	CHECK(!start_program(fd, program_name, "--calls", &pid));
+	CHECK(!until_exec(fd, &entry));
+	CHECK(!km_next(fd, &event, KMVIEW_EVENT_END));
+	CHECK(event.flags == KMVIEW_OUT_OF_REACH);
+	CHECK(!ticket_is_over(fd, &entry));
+	CHECK(km_attach(fd, pid, 0, NULL) < 0);
+	CHECK(ended_with(wait_child(pid), strcmp(program_name, "setuid") ? 43 : 42));
+	CHECK(km_next_within(fd, &event, DEADLINE_MS) == -EPIPE);
+	return 0;
+}
+
+static int kills(void)
+{
+	int fd = new_session();
+	struct kmview_event entry, event;
+	pid_t pid;
+
+	CHECK(!km_at_close(fd, KMVIEW_AT_CLOSE_KILL, 0));
+	CHECK(!start_program(fd, program_name, "--calls", &pid));
+	CHECK(!until_exec(fd, &entry));
+	CHECK(!km_next(fd, &event, KMVIEW_EVENT_END));
+	CHECK(!ticket_is_over(fd, &entry));
+	CHECK(ended_by(wait_child(pid), SIGKILL));
+	return 0;
+}
+
+TEST_F(creds, set_uid_programs)
+{
+	program_name = "setuid";
+	EXPECT_EQ(0, run_as(USER, lets_go));
+	EXPECT_EQ(0, run_as(USER, kills));
+}
+
+TEST_F(creds, set_gid_programs)
+{
+	program_name = "setgid";
+	EXPECT_EQ(0, run_as(USER, lets_go));
+	EXPECT_EQ(0, run_as(USER, kills));
+}
+
+TEST_F(creds, programs_that_may_not_be_read)
+{
+	program_name = "hidden";
+	EXPECT_EQ(0, run_as(USER, lets_go));
+	EXPECT_EQ(0, run_as(USER, kills));
+}
+
+TEST_F(creds, programs_with_capabilities)
+{
+	char caps[XATTR_CAPS_SZ_2];
+
+	if (getxattr(DIR "/capable", "security.capability", caps, sizeof(caps)) < 0)
+		SKIP(return, "tmpfs has no capabilities");
+	program_name = "capable";
+	EXPECT_EQ(0, run_as(USER, lets_go));
+	EXPECT_EQ(0, run_as(USER, kills));
+}
+
+/* One who may have them has them. */
+TEST_F(creds, set_uid_programs_of_a_root_monitor)
+{
+	int fd = new_session();
+	struct kmview_event event;
+	pid_t pid;
+
+	ASSERT_EQ(0, start_program(fd, "setuid", "--calls", &pid));
+	ASSERT_EQ(0, until_exec(fd, &event));
+	ASSERT_EQ(0, km_next(fd, &event, KMVIEW_EVENT_EXEC));
+	ASSERT_EQ(0, km_run(fd, event.ticket));
+	close(fd);
+	EXPECT_TRUE(ended_with(wait_child(pid), 42));
+}
+
+/* In a traced process that shares its table, one thread waits while another one loads the program. */
+static void *thread_waits(void *arg)
+{
+	shared->flag[1] = 1;
+	syscall(CALL);
+	return NULL;
+}
+
+static int waits_and_execs(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, thread_waits, NULL))
+		return 1;
+	while (!shared->flag[0])
+		usleep(1000);
+	execl(DIR "/setuid", DIR "/setuid", "--calls", NULL);
+	return 2;
+}
+
+static int exec_beside_a_ticket(void)
+{
+	int fd = new_session();
+	struct kmview_event entry, event;
+	pid_t pid;
+
+	CHECK(!km_entries(fd, CALL));
+	pid = km_fork(fd, &event, waits_and_execs);
+	CHECK(pid > 0);
+	CHECK(!km_next(fd, &event, KMVIEW_EVENT_NEW));
+	CHECK(!km_next(fd, &entry, KMVIEW_EVENT_ENTRY));
+	CHECK(entry.tid != pid);
+	shared->flag[0] = 1;
+	/* The other thread dies of it, then its process is out of reach. */
+	CHECK(!km_next(fd, &event, KMVIEW_EVENT_END));
+	CHECK(event.thread == entry.thread);
+	CHECK(!ticket_is_over(fd, &entry));
+	CHECK(!km_next(fd, &event, KMVIEW_EVENT_END));
+	CHECK(event.flags == KMVIEW_OUT_OF_REACH);
+	CHECK(!ticket_is_over(fd, &entry));
+	CHECK(ended_with(wait_child(pid), 42));
+	return 0;
+}
+
+TEST_F(creds, set_uid_exec_while_a_thread_waits)
+{
+	EXPECT_EQ(0, run_as(USER, exec_beside_a_ticket));
+}
+
+/* Who gives his children does not give those that he has as somebody else. */
+static int adopts_then_execs(void)
+{
+	int fd = new_session();
+	struct kmview_event event;
+	pid_t pid;
+
+	CHECK(!km_entries(fd, CALL));
+	for (int i = 0; i < 2; i++) {
+		const char *path = i ? DIR "/setuid" : DIR "/plain";
+
+		fflush(NULL);
+		pid = fork();
+		if (pid == 0) {
+			if (km_adopt(fd, KMVIEW_ADOPT_CHILDREN, 0))
+				_exit(1);
+			shared->flag[i] = 1;
+			execl(path, path, "--forks", NULL);
+			_exit(2);
+		}
+		CHECK(!wait_until(shared->flag[i]));
+		for (int n = 0; !i && n < 3; n++) {
+			CHECK(!km_next(fd, &event, KMVIEW_EVENT_NEW));
+			CHECK(!km_next(fd, &event, KMVIEW_EVENT_ENTRY));
+			CHECK(!km_run(fd, event.ticket));
+			CHECK(!km_next(fd, &event, KMVIEW_EVENT_END));
+		}
+		CHECK(ended_with(wait_child(pid), 42));
+		CHECK(km_next_within(fd, &event, DEADLINE_MS) == -EPIPE);
+	}
+	return 0;
+}
+
+TEST_F(creds, adoption_ends_with_a_set_uid_program)
+{
+	EXPECT_EQ(0, run_as(USER, adopts_then_execs));
+}
+
+static int adopts_itself(void)
+{
+	int fd = new_session();
+	struct kmview_event event;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (km_adopt(fd, KMVIEW_ADOPT_SELF, 0))
+			_exit(1);
+		execl(DIR "/setuid", DIR "/setuid", "--calls", NULL);
+		_exit(2);
+	}
+	CHECK(ended_with(wait_child(pid), 42));
+	CHECK(km_next_within(fd, &event, 30) < 0);
+	return 0;
+}
+
+TEST_F(creds, no_set_uid_program_adopts_itself)
+{
+	EXPECT_EQ(0, run_as(USER, adopts_itself));
+}
+
+/* --- changes of credentials ---------------------------------------------------------------------- */
+
+/* Who gives up rights stays in the session that reached him with them. */
+static int drops(void)
+{
+	syscall(CALL);
+	if (setresgid(USER, USER, USER) || setresuid(USER, USER, USER))
+		return 1;
+	syscall(CALL);
+	return 0;
+}
+
+TEST_F(creds, rights_that_are_given_up)
+{
+	int fd = new_session();
+	struct kmview_event event;
+	char byte;
+	struct kmview_memory item = {
+		.buffer = (unsigned long)&byte, .len = 1, .op = KMVIEW_MEMORY_READ,
+	};
+	struct kmview_batch batch = {
+		.items = (unsigned long)&item, .count = 1, .item_size = sizeof(item),
+	};
+	pid_t pid;
+
+	ASSERT_EQ(0, km_entries(fd, CALL));
+	pid = km_fork(fd, &event, drops);
+	ASSERT_GT(pid, 0);
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, km_next(fd, &event, KMVIEW_EVENT_ENTRY));
+		item.ticket = event.ticket;
+		item.address = event.sp;
+		ASSERT_EQ(0, km_ioctl(fd, KMVIEW_MEMORY, &batch));
+		EXPECT_EQ(1, item.result);
+		ASSERT_EQ(0, km_run(fd, event.ticket));
+	}
+	EXPECT_TRUE(ended_with(wait_child(pid), 0));
+	close(fd);
+}
+
+/* What a monitor has its thread do, it does with its own rights: while it waits, none are to be had. */
+static int tries_to_gain(void)
+{
+	int fd = new_session();
+	struct kmview_event event;
+	struct kmview_answer answer = {
+		.flags = KMVIEW_SET_NR | KMVIEW_SET_ARGS | KMVIEW_WANT_RETURN, .nr = __NR_setuid,
+	};
+	pid_t pid;
+
+	CHECK(!start_program(fd, "plain", "--calls", &pid));
+	CHECK(!until_exec(fd, &event));
+	CHECK(!km_next(fd, &event, KMVIEW_EVENT_EXEC));
+	CHECK(!km_run(fd, event.ticket));
+	CHECK(!km_next(fd, &event, KMVIEW_EVENT_ENTRY));
+	answer.ticket = event.ticket;
+	CHECK(!km_answer(fd, answer));
+	CHECK(!km_next(fd, &event, KMVIEW_EVENT_RETURN));
+	CHECK(event.ret.result == -EPERM);
+	kill(pid, SIGKILL);
+	return 0;
+}
+
+TEST_F(creds, no_rights_to_be_gained)
+{
+	EXPECT_EQ(0, run_as(USER, tries_to_gain));
+}
+
+/* One that may not be looked at any more keeps its memory to itself, as from ptrace. */
+static int hides(void)
+{
+	prctl(PR_SET_DUMPABLE, 0);
+	syscall(CALL);
+	return 0;
+}
+
+static int memory_of_who_hides(void)
+{
+	int fd = new_session();
+	struct kmview_event event;
+	char byte;
+	struct kmview_memory item = {
+		.buffer = (unsigned long)&byte, .len = 1, .op = KMVIEW_MEMORY_READ,
+	};
+	struct kmview_batch batch = {
+		.items = (unsigned long)&item, .count = 1, .item_size = sizeof(item),
+	};
+	pid_t pid;
+
+	CHECK(!km_entries(fd, CALL));
+	pid = km_fork(fd, &event, hides);
+	CHECK(pid > 0);
+	CHECK(!km_next(fd, &event, KMVIEW_EVENT_ENTRY));
+	item.ticket = event.ticket;
+	item.address = event.sp;
+	CHECK(!km_ioctl(fd, KMVIEW_MEMORY, &batch));
+	CHECK(item.result == -EPERM);
+	CHECK(!km_run(fd, event.ticket));
+	CHECK(ended_with(wait_child(pid), 0));
+	return 0;
+}
+
+TEST_F(creds, memory_that_is_not_to_be_seen)
+{
+	EXPECT_EQ(0, run_as(USER, memory_of_who_hides));
+}
+
+/* --- descriptors that are handed on ---------------------------------------------------------------- */
+
+static int handed;
+
+static int uses_what_root_opened(void)
+{
+	pid_t pid;
+
+	/* The rights to attach are those of who does it. */
+	CHECK(km_attach(handed, shared->tid[0], 0, NULL) == -EPERM);
+	CHECK(km_attach(handed, shared->tid[2], 0, NULL) == -EPERM);
+	CHECK(!km_attach(handed, shared->tid[1], 0, NULL));
+	pid = fork();
+	if (pid == 0)
+		_exit(km_adopt(handed, KMVIEW_ADOPT_CHILDREN, 1) != 0);
+	CHECK(ended_with(wait_child(pid), 0));
+	return 0;
+}
+
+TEST_F(creds, handed_to_a_user)
+{
+	handed = new_session();
+	ASSERT_LE(0, handed);
+	EXPECT_EQ(0, run_as(USER, uses_what_root_opened));
+	close(handed);
+}
+
+static int sends_its_session(void)
+{
+	int fd = new_session(), data = 0;
+	struct iovec iov = { .iov_base = &data, .iov_len = sizeof(data) };
+	char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	struct kmview_event event;
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+	CHECK(!km_entries(fd, CALL));
+	CHECK(sendmsg(handed, &msg, 0) == sizeof(data));
+	/* Root has done what it could: nobody has come. */
+	CHECK(!wait_until(shared->flag[0]));
+	CHECK(km_next_within(fd, &event, 30) < 0);
+	return 0;
+}
+
+/* Root cannot give itself, or others, to a user's session. */
+TEST_F(creds, handed_to_root)
+{
+	int sockets[2], fd, data;
+	struct iovec iov = { .iov_base = &data, .iov_len = sizeof(data) };
+	char control[CMSG_SPACE(sizeof(int))];
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	pid_t pid;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sockets));
+	handed = sockets[1];
+	pid = start_as(USER, sends_its_session);
+	ASSERT_EQ(sizeof(data), recvmsg(sockets[0], &msg, 0));
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	EXPECT_EQ(-EPERM, km_attach(fd, self->root, 0, NULL));
+	EXPECT_EQ(-EPERM, km_attach(fd, self->other, KMVIEW_ATTACH_PROCESS, NULL));
+	EXPECT_EQ(-EPERM, km_adopt(fd, KMVIEW_ADOPT_CHILDREN, 1));
+	EXPECT_EQ(-EPERM, km_adopt(fd, KMVIEW_ADOPT_SELF, 0));
+	EXPECT_EQ(0, km_adopt(fd, KMVIEW_ADOPT_NONE, 0));
+	shared->flag[0] = 1;
+	EXPECT_TRUE(ended_with(wait_child(pid), 0));
+	close(fd);
+	close(sockets[0]);
+	close(sockets[1]);
+}
+
+/* --- Yama ------------------------------------------------------------------------------------------ */
+
+static int set_scope(int scope)
+{
+	char text[4];
+	int fd = open(YAMA, O_WRONLY), n = snprintf(text, sizeof(text), "%d\n", scope);
+	int result = write(fd, text, n);
+
+	close(fd);
+	return result != n;
+}
+
+static int scope_1(void)
+{
+	int fd = new_session();
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(sleeps());
+	/* A child; and another one, that does not say, or says, that it may be traced. */
+	CHECK(!km_attach(fd, pid, 0, NULL));
+	CHECK(km_attach(fd, shared->tid[1], 0, NULL) == -EPERM);
+	shared->tid[3] = getpid();
+	CHECK(!wait_until(shared->flag[0]));
+	CHECK(!km_attach(fd, shared->tid[4], 0, NULL));
+	kill(pid, SIGKILL);
+	return 0;
+}
+
+static int agrees(void)
+{
+	while (!shared->tid[3])
+		usleep(1000);
+	if (prctl(PR_SET_PTRACER, shared->tid[3]))
+		return 1;
+	shared->tid[4] = getpid();
+	shared->flag[0] = 1;
+	pause();
+	return 0;
+}
+
+static int scope_2(void)
+{
+	int fd = new_session();
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(sleeps());
+	CHECK(km_attach(fd, pid, 0, NULL) == -EPERM);
+	kill(pid, SIGKILL);
+	return 0;
+}
+
+TEST_F(creds, yama)
+{
+	int fd = new_session();
+	pid_t pid;
+
+	if (!exists(YAMA))
+		SKIP(return, "no Yama");
+	ASSERT_EQ(0, set_scope(1));
+	pid = start_as(USER, agrees);
+	EXPECT_EQ(0, run_as(USER, scope_1));
+	kill(pid, SIGKILL);
+	ASSERT_EQ(0, set_scope(2));
+	EXPECT_EQ(0, run_as(USER, scope_2));
+	EXPECT_EQ(0, km_attach(fd, self->user, 0, NULL));
+	ASSERT_EQ(0, set_scope(0));
+	EXPECT_EQ(0, run_as(USER, attaches));
+	close(fd);
+}
+
+/* --- user namespaces -------------------------------------------------------------------------------- */
+
+static int write_map(const char *file, const char *text)
+{
+	char path[64];
+	int fd, n = strlen(text), done;
+
+	snprintf(path, sizeof(path), "/proc/self/%s", file);
+	fd = open(path, O_WRONLY);
+	done = write(fd, text, n);
+	close(fd);
+	return done != n;
+}
+
+static int enter_namespace(void)
+{
+	return unshare(CLONE_NEWUSER) || write_map("setgroups", "deny") ||
+	       write_map("uid_map", "0 1000 1") || write_map("gid_map", "0 1000 1") ||
+	       prctl(PR_SET_DUMPABLE, 1);
+}
+
+/* Root of a namespace: of what is in it, and of nothing outside, though it is the same user. */
+static int in_a_namespace(void)
+{
+	int fd;
+	pid_t pid;
+
+	CHECK(!enter_namespace());
+	fd = new_session();
+	CHECK(fd >= 0);
+	CHECK(getuid() == 0);
+	CHECK(km_attach(fd, shared->tid[0], 0, NULL) == -EPERM);
+	CHECK(km_attach(fd, shared->tid[1], 0, NULL) == -EPERM);
+	CHECK(km_attach(fd, shared->tid[2], 0, NULL) == -EPERM);
+	pid = fork();
+	if (pid == 0)
+		_exit(sleeps());
+	CHECK(!km_attach(fd, pid, 0, NULL));
+	kill(pid, SIGKILL);
+	return 0;
+}
+
+/* Who has made a namespace is above those in it. */
+static int above_a_namespace(void)
+{
+	int fd = new_session();
+	struct kmview_event event;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (enter_namespace())
+			_exit(1);
+		shared->flag[1] = 1;
+		pause();
+		_exit(0);
+	}
+	CHECK(!wait_until(shared->flag[1]));
+	CHECK(!km_attach(fd, pid, 0, NULL));
+	CHECK(!km_next(fd, &event, KMVIEW_EVENT_NEW));
+	kill(pid, SIGKILL);
+	CHECK(!km_next(fd, &event, KMVIEW_EVENT_END));
+	return 0;
+}
+
+TEST_F(creds, user_namespaces)
+{
+	if (!exists("/proc/self/ns/user"))
+		SKIP(return, "no user namespaces");
+	EXPECT_EQ(0, run_as(USER, in_a_namespace));
+	EXPECT_EQ(0, run_as(USER, above_a_namespace));
+}
+
+TEST_HARNESS_MAIN
