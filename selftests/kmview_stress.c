@@ -28,7 +28,14 @@ static int busy(void)
 		pthread_t thread;
 		pid_t pid;
 
+		int fd;
+
 		raw_syscall(CALL, 0, 0, 0, 0, 0, 0);
+		fd = dup(1);
+		dup2(fd, 50);
+		fcntl(50, F_DUPFD, 1);
+		access("/tmp/../none", F_OK);
+		close_range(fd, 1020, 0);
 		shared->count[0]++;
 		if (!pthread_create(&thread, NULL, busy_thread, NULL))
 			pthread_join(thread, NULL);
@@ -255,12 +262,44 @@ static void fill(__u64 *words, __u64 ticket, pid_t pid)
 	}
 }
 
+/* What queues and filters are asked for, not always rightly. */
+static void route_and_filter(int *fds, __u64 thread)
+{
+	static const char paths[] = "/tmp\0/usr/../none\0/\0x\0";
+	struct kmview_paths set = {
+		.paths = (unsigned long)paths + any(4) / 3, .size = any(sizeof(paths) + 2),
+	};
+	struct kmview_fds chosen = { .thread = thread, .op = any(5), .fd = any(60) - 1 };
+	int queue = 1 + any(3);
+
+	switch (any(5)) {
+	case 0:
+		if (fds[queue] >= 0)
+			close(fds[queue]);
+		fds[queue] = open("/dev/kmview", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+		km_join(fds[queue], fds[any(4)]);
+		break;
+	case 1:
+		km_set_queue(fds[any(4)], thread, fds[any(4)]);
+		break;
+	case 2:
+		km_ioctl(fds[0], KMVIEW_SET_FDS, &chosen);
+		break;
+	case 3:
+		km_ioctl(fds[0], KMVIEW_SET_PATHS, &set);
+		break;
+	default:
+		km_select(fds[0], any(8), any(2), any(2) ? -2 : any(400));
+	}
+}
+
 /* In a process of its own: it may adopt its own children, and have them killed. */
 static int fuzz(int rounds)
 {
 	static __u64 words[WORDS];
 	struct kmview_event event = { 0 };
-	int fd = -1;
+	/* The session, and other queues of it. */
+	int fds[4] = { -1, -1, -1, -1 }, fd = -1;
 	pid_t pid;
 
 	/* What it attaches to, and kills, is to be its own. */
@@ -275,7 +314,7 @@ static int fuzz(int rounds)
 
 		if (fd < 0 || !any(500)) {
 			close(fd);
-			fd = open("/dev/kmview", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+			fds[0] = fd = open("/dev/kmview", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 			km_entries(fd, CALL);
 			km_attach(fd, pid, 0, NULL);
 		}
@@ -285,13 +324,18 @@ static int fuzz(int rounds)
 		/* Not for long. */
 		if (_IOC_NR(cmd) == _IOC_NR(KMVIEW_EXCHANGE))
 			words[4] = any(2) * 1000;
-		switch (any(10)) {
+		switch (any(12)) {
 		case 0:
-			read(fd, words, any(sizeof(words)));
+			read(fds[any(4)], words, any(sizeof(words)));
 			break;
 		case 1:
-			if (read(fd, &event, sizeof(event)) == sizeof(event) && any(2))
+			if (read(fds[any(2) * any(4)], &event, sizeof(event)) == sizeof(event) &&
+			    any(2))
 				km_run(fd, event.ticket);
+			break;
+		case 4:
+		case 5:
+			route_and_filter(fds, event.thread);
 			break;
 		case 2:
 			munmap(mmap(NULL, 4096 << any(6), PROT_READ, MAP_SHARED, fd, any(8) * 4096),
