@@ -56,12 +56,13 @@ FIXTURE(filters)
 static long do_setup(long *args)
 {
 	struct rlimit limit = { 4096, 4096 };
+	int null = open("/dev/null", O_RDWR);
 
 	if (setrlimit(RLIMIT_NOFILE, &limit))
 		return -1;
 	mkdir("/tmp", 0777);
 	mkdir("/tmp/a", 0777);
-	return chdir("/tmp") || dup2(args[0], 10) != 10 || dup2(args[0], 11) != 11;
+	return chdir("/tmp") || dup2(null, 10) != 10 || dup2(null, 11) != 11 || close(null);
 }
 
 FIXTURE_SETUP(filters)
@@ -72,7 +73,7 @@ FIXTURE_SETUP(filters)
 	ut_share();
 	self->tracee = tracee_start();
 	ASSERT_GT(self->tracee.pid, 0);
-	ASSERT_EQ(0, tracee_run(&self->tracee, do_setup, 2));
+	ASSERT_EQ(0, tracee_run(&self->tracee, do_setup, 0));
 	ASSERT_EQ(0, tracee_result(&self->tracee, &result));
 	ASSERT_EQ(0, result);
 	ASSERT_EQ(0, km_attach(self->fd, self->tracee.pid, 0, &self->thread));
@@ -340,7 +341,7 @@ TEST_F(filters, threads_share_theirs)
 			NEXT(END);
 			NEXT(END);
 			self->tracee = tracee_start();
-			ASSERT_EQ(0, tracee_run(&self->tracee, do_setup, 2));
+			ASSERT_EQ(0, tracee_run(&self->tracee, do_setup, 0));
 			ASSERT_EQ(0, RESULT());
 			ASSERT_EQ(0, km_attach(self->fd, self->tracee.pid, 0, &self->thread));
 			NEXT(NEW);
@@ -520,7 +521,7 @@ TEST_F(filters, prefixes_of_paths)
 	};
 
 	BY_PATH("/tmp/a/\0/data/./x/../y\0/tmp/a/b\0");
-	for (int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (int i = 0; i < ARRAY_SIZE(cases); i++) {
 		bool selected = PATH_SELECTED(AT_FDCWD, cases[i].path);
 
 		EXPECT_EQ(cases[i].selected, selected) {

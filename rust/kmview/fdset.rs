@@ -77,11 +77,18 @@ impl FdSet {
     }
 
     #[inline]
+    pub(crate) fn has_small(&self, fd: i32) -> bool {
+        let word = self.word(fd);
+        word.is_some_and(|(word, bit)| word.load(Relaxed) & bit != 0)
+    }
+
+    #[inline]
+    pub(crate) fn may_have_large(&self) -> bool {
+        self.nr_large.load(Relaxed) != 0 || self.all_large.load(Relaxed)
+    }
+
     pub(crate) fn has(&self, fd: i32) -> bool {
-        match self.word(fd) {
-            Some((word, bit)) => word.load(Relaxed) & bit != 0,
-            None => fd >= 0 && self.has_large(fd),
-        }
+        self.has_small(fd) || fd >= SMALL && self.has_large(fd)
     }
 
     #[cold]
@@ -93,11 +100,14 @@ impl FdSet {
     /// Whether one of a range is in it; both ends are meant.
     pub(crate) fn has_range(&self, first: u32, last: u32) -> bool {
         let small = |fd: u32| self.has(fd as i32);
-        if (first..=last.min(SMALL as u32 - 1)).any(small) || self.all_large.load(Relaxed) {
+        if (first..=last.min(SMALL as u32 - 1)).any(small) {
             return true;
         }
-        if last < SMALL as u32 || self.nr_large.load(Relaxed) == 0 {
+        if last < SMALL as u32 || !self.may_have_large() {
             return false;
+        }
+        if self.all_large.load(Relaxed) {
+            return true;
         }
         let large = self.large.lock();
         let found = large.cursor_lower_bound(&limit(first));
@@ -106,9 +116,7 @@ impl FdSet {
 
     pub(crate) fn is_empty(&self) -> bool {
         let mut words = self.small.iter().map(|word| word.load(Relaxed));
-        words.all(|word| word == 0)
-            && self.nr_large.load(Relaxed) == 0
-            && !self.all_large.load(Relaxed)
+        words.all(|word| word == 0) && !self.may_have_large()
     }
 
     /// # Errors

@@ -121,6 +121,16 @@ impl Own {
     }
 
     fn has_fd(&self, names: Names, args: &[usize; 6]) -> bool {
+        if !matches!(names.change, Change::InMemory | Change::CloseRange) {
+            let fds = self.fds.lock();
+            if bits(names.fds).any(|arg| fds.has_small(args[arg] as i32)) {
+                return true;
+            }
+            if !fds.may_have_large() {
+                return false;
+            }
+        }
+        // That takes a lock with which one may sleep.
         let fds = self.fds();
         match names.change {
             Change::InMemory => !fds.is_empty(),

@@ -340,29 +340,21 @@ impl Tracee {
         }
     }
 
-    /// The entry of a call that makes an event, or may.
+    /// Whether a call, which is in these sets, names something that is selected.
+    fn names_selected(&self, report: &SyscallEntryReport<'_>, sets: Selected) -> bool {
+        let call = Call {
+            abi: filter::abi_of(report.arch()),
+            nr: report.nr(),
+            args: &report.args(),
+            result: None,
+        };
+        self.own.select(&self.session, sets, &call, &self.scratch)
+    }
+
+    /// The entry of a call that makes an event.
     fn enter(&self, report: &mut SyscallEntryReport<'_>, selected: Selected) -> SyscallAction {
         let (arch, nr) = (report.arch(), report.nr());
         let args = report.args();
-        let mut selected = selected;
-        // When it is called again, it is about to make the event.
-        if selected.has(Selected::NAMES) && !report.is_again() {
-            let call = Call {
-                abi: filter::abi_of(arch),
-                nr,
-                args: &args,
-                result: None,
-            };
-            let (own, session) = (&self.own, &self.session);
-            if !own.select(session, selected, &call, &self.scratch) {
-                self.ret.store(DESELECTED, Relaxed);
-                selected = selected.deselected();
-            }
-        }
-        if !selected.has(Selected::ENTRIES) {
-            self.follow_call(report);
-            return Action::Resume.into();
-        }
         let body = Body::Entry(abi::Entry {
             nr: nr.into(),
             args: args.map(|arg| arg as u64),
@@ -473,8 +465,22 @@ impl Tracer for Tracee {
                 this.ret.store(BY_FILTER, Relaxed);
             }
         }
-        let selected = this.session.filter.call(arch, nr);
+        let mut selected = this.session.filter.call(arch, nr);
         if !selected.has(HEARD) {
+            return Action::Resume.into();
+        }
+        // When it is called again, it is about to make the event.
+        if selected.has(Selected::NAMES)
+            && !report.is_again()
+            && !this.names_selected(report, selected)
+        {
+            this.ret.store(DESELECTED, Relaxed);
+            selected = selected.deselected();
+        }
+        if !selected.has(Selected::ENTRIES) {
+            if selected.has(Selected::FOLLOW) {
+                this.follow_call(report);
+            }
             return Action::Resume.into();
         }
         this.enter(report, selected)

@@ -67,8 +67,9 @@ static struct miscdevice device = {
 	.mode = 0666,
 };
 
-int kmview_device_register(void)
+int __init kmview_device_register(void)
 {
+	kmview_names_init();
 	return misc_register(&device);
 }
 

@@ -53,6 +53,7 @@ struct kmview_names {
 #define KMVIEW_FDS_UNSHARE	6
 #define KMVIEW_FDS_IN_MEMORY	7	/* nothing, but it names some that are no arguments */
 
+void kmview_names_init(void);
 const struct kmview_names *kmview_names(unsigned int abi, int nr);
 bool kmview_is_open(int fd);
 int kmview_directory(int fd, char *buf, int size);

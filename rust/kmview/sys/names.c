@@ -28,11 +28,14 @@
 #define IN_MEMORY	{ .change = KMVIEW_FDS_IN_MEMORY }
 #define CHANGE(args, how)	{ .fds = (args), .change = KMVIEW_FDS_##how }
 
-#define NATIVE(name, ...)	[0][__NR_##name] = __VA_ARGS__
-#define COMPAT(name, ...)	[1][__NR_ia32_##name] = __VA_ARGS__
-#define BOTH(name, ...)		NATIVE(name, __VA_ARGS__), COMPAT(name, __VA_ARGS__)
+#define NATIVE(name, ...)	{ { __NR_##name, -1 }, __VA_ARGS__ }
+#define COMPAT(name, ...)	{ { -1, __NR_ia32_##name }, __VA_ARGS__ }
+#define BOTH(name, ...)		{ { __NR_##name, __NR_ia32_##name }, __VA_ARGS__ }
 
-static const struct kmview_names names[2][512] = {
+static const struct {
+	short nr[2];
+	struct kmview_names names;
+} calls[] __initconst = {
 	/* Descriptors that become others, or nothing. */
 	BOTH(close, CHANGE(A0, CLOSE)),
 	BOTH(close_range, CHANGE(0, CLOSE_RANGE)),
@@ -121,13 +124,26 @@ static const struct kmview_names names[2][512] = {
 #endif
 };
 
+/* By ABI and number. */
+static struct kmview_names names[2][512] __ro_after_init;
+
 /* The first numbers of which we cannot know what they name. */
 static const unsigned int unknown[2] = { NR_syscalls, IA32_NR_syscalls };
+
+void __init kmview_names_init(void)
+{
+	BUILD_BUG_ON(NR_syscalls > ARRAY_SIZE(names[0]));
+	BUILD_BUG_ON(IA32_NR_syscalls > ARRAY_SIZE(names[1]));
+	for (int i = 0; i < ARRAY_SIZE(calls); i++)
+		for (int abi = 0; abi < 2; abi++)
+			if (calls[i].nr[abi] >= 0)
+				names[abi][calls[i].nr[abi]] = calls[i].names;
+}
 
 /* NULL: we do not know. */
 const struct kmview_names *kmview_names(unsigned int abi, int nr)
 {
-	if (nr < 0 || nr >= unknown[abi] || nr >= ARRAY_SIZE(names[abi]))
+	if (nr < 0 || nr >= unknown[abi])
 		return NULL;
 	return &names[abi][nr];
 }
