@@ -41,6 +41,8 @@ struct Adoption {
     /// Among the adoptions of the session.
     number: u64,
     port: usize,
+    /// The thread itself is meant, not its children.
+    itself: bool,
     /// How many children are still meant; 0: all.
     count: Atomic<u32>,
 }
@@ -67,7 +69,7 @@ impl Drop for Adoption {
 pub(crate) fn adopt(session: &Arc<Session>, port: usize, request: &Adopt) -> Result {
     let current: &Task = kernel::current!();
     let events = match request.what {
-        uapi::ADOPT_CHILDREN => EventSet::CLONE,
+        uapi::ADOPT_CHILDREN => EventSet::CLONE | EventSet::EXEC,
         uapi::ADOPT_SELF if request.count == 0 => EventSet::EXEC,
         uapi::ADOPT_NONE if request.count == 0 => {
             let address = task::address(current);
@@ -85,6 +87,7 @@ pub(crate) fn adopt(session: &Arc<Session>, port: usize, request: &Adopt) -> Res
         session: session.clone(),
         number,
         port,
+        itself: request.what == uapi::ADOPT_SELF,
         count: Atomic::new(request.count),
     };
     let engine = Engine::attach_with(
@@ -104,7 +107,7 @@ impl Tracer for Adoption {
         if report.flags() & u64::from(bindings::CLONE_THREAD) != 0 {
             return Action::Resume;
         }
-        // It may have loaded a program with more rights since it asked for this.
+        // It may have got more rights since it asked for this.
         if !this.session.opener.may_trace(report.child()) {
             return Action::Detach;
         }
@@ -129,8 +132,11 @@ impl Tracer for Adoption {
     }
 
     fn exec(this: ArcBorrow<'_, Self>, report: &mut ExecReport<'_>) -> Action {
-        // What it may not reach, it does not.
+        // What it may not reach, it does not; nor what that makes.
         if this.session.opener.may_trace(report.thread()) {
+            if !this.itself {
+                return Action::Resume;
+            }
             let origin = this.origin(0);
             match tracee::add(&this.session, report.thread(), origin) {
                 Ok(_) => {}
