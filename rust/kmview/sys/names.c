@@ -32,10 +32,12 @@
 #define COMPAT(name, ...)	{ { -1, __NR_ia32_##name }, __VA_ARGS__ }
 #define BOTH(name, ...)		{ { __NR_##name, __NR_ia32_##name }, __VA_ARGS__ }
 
-static const struct {
+struct rule {
 	short nr[2];
 	struct kmview_names names;
-} calls[] __initconst = {
+};
+
+static const struct rule rules[] __initconst = {
 	/* Descriptors that become others, or nothing. */
 	BOTH(close, CHANGE(A0, CLOSE)),
 	BOTH(close_range, CHANGE(0, CLOSE_RANGE)),
@@ -134,10 +136,10 @@ void __init kmview_names_init(void)
 {
 	BUILD_BUG_ON(NR_syscalls > ARRAY_SIZE(names[0]));
 	BUILD_BUG_ON(IA32_NR_syscalls > ARRAY_SIZE(names[1]));
-	for (int i = 0; i < ARRAY_SIZE(calls); i++)
+	for (int i = 0; i < ARRAY_SIZE(rules); i++)
 		for (int abi = 0; abi < 2; abi++)
-			if (calls[i].nr[abi] >= 0)
-				names[abi][calls[i].nr[abi]] = calls[i].names;
+			if (rules[i].nr[abi] >= 0)
+				names[abi][rules[i].nr[abi]] = rules[i].names;
 }
 
 /* NULL: we do not know. */
