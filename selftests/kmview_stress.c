@@ -293,6 +293,32 @@ static void route_and_filter(int *fds, __u64 thread)
 	}
 }
 
+/* What is right but for some of it. */
+static void errand(int fd, __u64 ticket, __u64 *words)
+{
+	struct kmview_snapshot snapshot = {
+		.ticket = ticket, .arg = any(7), .type = 1 + any(2), .buffer = (unsigned long)words,
+		.len = any(WORDS * 8), .flags = any(2),
+	};
+	struct kmview_fd request = {
+		.ticket = ticket, .fd = any(2) ? fd : any(4), .target = any(2) ? 0 : 3 + any(40),
+		.flags = any(4),
+	};
+	static const unsigned int which[] = { KMVIEW_PUT_FD, KMVIEW_CLOSE_FD };
+
+	if (any(2)) {
+		ioctl(fd, KMVIEW_SNAPSHOT, &snapshot);
+	} else {
+		unsigned int cmd = which[any(2)];
+
+		if (cmd == KMVIEW_CLOSE_FD) {
+			request.fd = 0;
+			request.flags = 0;
+		}
+		ioctl(fd, cmd, &request);
+	}
+}
+
 /* In a process of its own: it may adopt its own children, and have them killed. */
 static int fuzz(int rounds)
 {
@@ -329,9 +355,12 @@ static int fuzz(int rounds)
 			read(fds[any(4)], words, any(sizeof(words)));
 			break;
 		case 1:
-			if (read(fds[any(2) * any(4)], &event, sizeof(event)) == sizeof(event) &&
-			    any(2))
-				km_run(fd, event.ticket);
+			if (read(fds[any(2) * any(4)], &event, sizeof(event)) == sizeof(event)) {
+				for (int n = any(4); n; n--)
+					errand(fd, event.ticket, words);
+				if (any(2))
+					km_run(fd, event.ticket);
+			}
 			break;
 		case 4:
 		case 5:

@@ -69,7 +69,7 @@ impl Session {
         }
         entry.event = event;
         entry.ticket = ticket;
-        entry.stop = stop;
+        entry.set_stop(stop);
         entry.phase = Phase::Queued;
         let port = entry.origin.port;
         inner.events += 1;
@@ -86,9 +86,12 @@ impl Session {
         let Some(entry) = inner.thread(id) else {
             return Decision::Gone;
         };
+        entry.set_stop(stop);
+        if let Some(errand) = entry.errand.take() {
+            return Decision::Errand(errand);
+        }
         if entry.users != 0 {
             // Woken for nothing, the last of them wakes it again.
-            entry.stop = stop;
             return Decision::Again;
         }
         match (entry.phase, closed) {
@@ -96,10 +99,7 @@ impl Session {
                 entry.phase = Phase::Idle;
                 Decision::Answer(entry.answer)
             }
-            (Phase::Queued | Phase::Read, None) => {
-                entry.stop = stop;
-                Decision::Again
-            }
+            (Phase::Queued | Phase::Read, None) => Decision::Again,
             (_, Some(policy)) => {
                 inner.end_wait(id);
                 Decision::Closed(policy)
@@ -249,8 +249,12 @@ impl Drop for Held<'_> {
     }
 }
 
-/// Ends the stop of a thread that has its answer.
-fn resume(entry: &Entry) -> Result {
+/// Ends the stop of a thread for which there is something. Once: how often it looks before it parks
+/// again does not matter.
+pub(crate) fn resume(entry: &mut Entry) -> Result {
+    if core::mem::replace(&mut entry.woken, true) {
+        return Ok(());
+    }
     let engine = entry.engine.as_ref().ok_or_else(estale)?;
     // Killed meanwhile: it takes no answer.
     engine

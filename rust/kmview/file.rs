@@ -5,6 +5,7 @@
 use crate::{
     adopt,
     copy::Copies,
+    descriptor,
     filter,
     memory,
     paths::Paths,
@@ -15,6 +16,7 @@ use crate::{
         Session,
         Wait, //
     },
+    snapshot,
     sys::{
         abi::{
             self,
@@ -612,6 +614,9 @@ impl Queue {
             nr::ATTACH => self.attach(arg, size)?,
             nr::DETACH_THREAD => self.detach(&abi::read(arg, size)?)?,
             nr::MEMORY => memory::batch(&self.session, &batch(arg, size)?)?,
+            nr::SNAPSHOT => return snapshot::take(&self.session, &abi::read(arg, size)?),
+            nr::PUT_FD => return descriptor::put(&self.session, &abi::read(arg, size)?),
+            nr::CLOSE_FD => descriptor::close(&self.session, &abi::read(arg, size)?)?,
             nr::RING => self.set_ring(&abi::read(arg, size)?)?,
             nr::RING_DONE => self.session.room(self.port)?,
             nr::SET_FDS => self.session.set_fds(&abi::read(arg, size)?)?,

@@ -11,6 +11,8 @@ use kernel::prelude::*;
 
 mod adopt;
 mod copy;
+mod descriptor;
+mod errand;
 mod events;
 mod fdset;
 mod file;
@@ -22,6 +24,7 @@ mod queue;
 mod record;
 mod ring;
 mod session;
+mod snapshot;
 mod sys;
 mod table;
 mod thread;
@@ -38,13 +41,18 @@ module! {
 
 // While a file is open, the module stays. Threads of a session that outlived its monitor are let go
 // by utrace when it goes.
+// Nor does it while a process has an area for copies.
 struct KmviewModule {
     _device: sys::device::Device,
+    _registry: sys::registry::Registry,
 }
 
 impl kernel::Module for KmviewModule {
     fn init(_module: &'static ThisModule) -> Result<Self> {
+        sys::descriptor::init()?;
+        let _registry = sys::registry::Registry::new();
         Ok(KmviewModule {
+            _registry,
             _device: sys::device::Device::register()?,
         })
     }

@@ -173,7 +173,7 @@ impl Session {
             if entry.engine.is_none() {
                 entry.engine = Some(engine());
             }
-            entry.stop = stop();
+            entry.set_stop(stop());
             entry.phase = Phase::Room;
         }
         false

@@ -8,6 +8,7 @@
 
 use crate::{
     copy::Copies,
+    errand::Errand,
     fdset::FdSet,
     filter::Filter,
     paths::Paths,
@@ -157,6 +158,8 @@ pub(crate) enum Policy {
 /// What a thread is to do when its stop is over.
 pub(crate) enum Decision {
     Answer(Answer),
+    /// Do this, and ask again.
+    Errand(Arc<Errand>),
     /// It was woken for nothing.
     Again,
     Closed(Policy),
@@ -234,6 +237,9 @@ impl Inner {
         let (phase, ticket, port) = (entry.phase, entry.ticket, entry.origin.port);
         entry.phase = Phase::Idle;
         entry.ticket = 0;
+        if let Some(errand) = entry.errand.take() {
+            errand.finish(Err(estale()));
+        }
         if phase == Phase::Room {
             // Its record is not made any more.
             if let Some(ring) = self.ring(port) {

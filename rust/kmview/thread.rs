@@ -3,6 +3,7 @@
 //! What a session knows of one thread. Guarded by the session's lock.
 
 use crate::{
+    errand::Errand,
     fdset::FdSet,
     sys::{
         abi::{
@@ -76,6 +77,10 @@ pub(crate) struct Entry {
     pub(crate) ticket: u64,
     /// The stop in which it does, by its number among those of the engine.
     pub(crate) stop: u64,
+    /// That stop has been ended: whatever there is for the thread, it finds.
+    pub(crate) woken: bool,
+    /// What it is to do while it waits.
+    pub(crate) errand: Option<Arc<Errand>>,
     pub(crate) event: Event,
     pub(crate) answer: Answer,
     /// Somebody who named the ticket is busy with the thread: it does not go on before that is over.
@@ -125,6 +130,8 @@ impl Entry {
             phase: Phase::Idle,
             ticket: 0,
             stop: 0,
+            woken: false,
+            errand: None,
             event: Event::default(),
             answer: Answer::default(),
             users: 0,
@@ -140,6 +147,14 @@ impl Entry {
         };
         // Charged to who makes the thread, or attaches.
         Ok(KBox::new(entry, GFP_KERNEL_ACCOUNT)?)
+    }
+
+    /// The stop in which it waits from now on.
+    pub(crate) fn set_stop(&mut self, stop: u64) {
+        if self.stop != stop {
+            self.stop = stop;
+            self.woken = false;
+        }
     }
 
     pub(crate) fn waits(&self) -> bool {

@@ -16,6 +16,7 @@ use crate::{
         Posted,
         Session, //
     },
+    snapshot::Arguments,
     sys::{
         abi::{
             self,
@@ -86,6 +87,8 @@ pub(crate) struct Tracee {
     own: Own,
     /// How far it is with its event; likewise.
     stage: Atomic<u32>,
+    /// Which arguments of the call have a copy in its place, for this session; likewise.
+    copied: Atomic<u32>,
     /// Where copies are made; likewise.
     #[pin]
     scratch: Mutex<KVec<u8>>,
@@ -144,6 +147,7 @@ fn attach(
         called: Atomic::new(false),
         own <- Own::new(fds),
         stage: Atomic::new(BEGUN),
+        copied: Atomic::new(0),
         scratch <- new_mutex!(KVec::new()),
     });
     let events = session.filter.events() | extra;
@@ -189,7 +193,7 @@ fn posted(posted: Posted) -> Action {
 fn decided(decision: Decision) -> Action {
     match decision {
         Decision::Answer(_) => Action::Resume,
-        Decision::Again => Action::Pause,
+        Decision::Errand(_) | Decision::Again => Action::Pause,
         Decision::Closed(policy) => follow(policy),
         Decision::Gone => Action::Detach,
     }
@@ -247,6 +251,7 @@ macro_rules! take {
             Posted::Passed
         } else {
             event.time = 0;
+            this.copied.store(0, Relaxed);
             this.stage.store(POSTED, Relaxed);
             this.session.post(this.id, event, stop(), engine)
         }
@@ -273,10 +278,8 @@ impl Tracee {
         if self.origin.flags & uapi::BY_ADOPT != 0 {
             self.session.close_own_files();
         }
-        self.session
-            .set_extra(self.id, |extra| extra - EventSet::QUIESCE);
         if !self.session.filter.waits(Kind::New) {
-            return Action::Resume;
+            return self.started(Action::Resume);
         }
         let regs = report.regs();
         let event = Event {
@@ -289,11 +292,31 @@ impl Tracee {
             wait: true,
             record: false,
         };
-        posted(take!(self, report, wanted, event))
+        self.started(posted(take!(self, report, wanted, event)))
+    }
+
+    /// After that it is not asked again. Before, it is: it may be sent for something while it waits.
+    fn started(&self, action: Action) -> Action {
+        if !matches!(action, Action::Pause) {
+            self.session
+                .set_extra(self.id, |extra| extra - EventSet::QUIESCE);
+        }
+        action
+    }
+
+    /// What the thread is to do, when what it had to do before that is done.
+    fn decide(&self, stop: u64, mut call: Option<&mut SyscallEntryReport<'_>>) -> Decision {
+        loop {
+            match self.session.decision(self.id, stop) {
+                Decision::Errand(errand) => errand.run(&self.copied, call.as_deref_mut()),
+                other => return other,
+            }
+        }
     }
 
     fn take_entry(&self, report: &mut SyscallEntryReport<'_>) -> SyscallAction {
-        let answer = match self.session.decision(self.id, report.ticket().number()) {
+        let stop = report.ticket().number();
+        let answer = match self.decide(stop, Some(report)) {
             Decision::Answer(answer) => answer,
             Decision::Closed(policy) => return self.fail_entry(report, policy),
             other => return decided(other).into(),
@@ -317,7 +340,19 @@ impl Tracee {
             report.set_nr(answer.nr as i32);
         }
         if answer.flags & uapi::SET_ARGS != 0 {
-            report.set_args(answer.args.map(|arg| arg as usize));
+            let mut args = answer.args.map(|arg| arg as usize);
+            // What has been checked is what is used.
+            let copied = self.copied.load(Relaxed);
+            for (i, arg) in report.args().iter().enumerate() {
+                if copied >> i & 1 != 0 {
+                    args[i] = *arg;
+                }
+            }
+            match Arguments::of_current() {
+                Ok(arguments) => arguments.set(args, report),
+                // Without memory the program will see them.
+                Err(_) => report.set_args(args),
+            }
         }
         self.follow_call(report);
         Action::Resume.into()
@@ -402,7 +437,7 @@ impl Tracee {
     }
 
     fn take_return(&self, report: &mut SyscallExitReport<'_>) -> Action {
-        let decision = self.session.decision(self.id, report.ticket().number());
+        let decision = self.decide(report.ticket().number(), None);
         if let Decision::Answer(answer) = &decision {
             if answer.flags & uapi::SET_RESULT != 0 {
                 report.set_result(answer.result as isize);
@@ -440,7 +475,7 @@ impl Tracee {
 impl Tracer for Tracee {
     fn quiesce(this: ArcBorrow<'_, Self>, report: &mut QuiesceReport<'_>) -> Action {
         if is_answered!(this, report) {
-            return decided(this.session.decision(this.id, report.ticket().number()));
+            return this.started(decided(this.decide(report.ticket().number(), None)));
         }
         this.start(report)
     }
@@ -548,7 +583,7 @@ impl Tracer for Tracee {
 
     fn exec(this: ArcBorrow<'_, Self>, report: &mut ExecReport<'_>) -> Action {
         if is_answered!(this, report) {
-            return decided(this.session.decision(this.id, report.ticket().number()));
+            return decided(this.decide(report.ticket().number(), None));
         }
         let session = &this.session;
         let numbers = session.opener.numbers(report.thread());
@@ -578,7 +613,7 @@ impl Tracer for Tracee {
 
     fn signal(this: ArcBorrow<'_, Self>, report: &mut SignalReport<'_>) -> Action {
         if is_answered!(this, report) {
-            let decision = this.session.decision(this.id, report.ticket().number());
+            let decision = this.decide(report.ticket().number(), None);
             if let Decision::Answer(answer) = &decision {
                 if answer.action == uapi::SKIP {
                     report.set_disposition(Disposition::Ignore);
@@ -609,7 +644,7 @@ impl Tracer for Tracee {
 
     fn exit(this: ArcBorrow<'_, Self>, report: &mut ExitReport<'_>) -> Action {
         if is_answered!(this, report) {
-            return decided(this.session.decision(this.id, report.ticket().number()));
+            return decided(this.decide(report.ticket().number(), None));
         }
         let status = report.code();
         this.session.set_status(this.id, status);

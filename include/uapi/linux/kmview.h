@@ -163,7 +163,11 @@ struct kmview_event {
 
 /* kmview_answer.flags */
 #define KMVIEW_SET_NR		(1U << 0)	/* ENTRY, RUN: make the call with this number */
-#define KMVIEW_SET_ARGS		(1U << 1)	/* ENTRY, RUN: and with these arguments */
+/*
+ * ENTRY, RUN: and with these arguments; but for those of which the session has taken a copy, which
+ * stays. After the call the thread finds its own in its registers.
+ */
+#define KMVIEW_SET_ARGS		(1U << 1)
 #define KMVIEW_SET_RESULT	(1U << 2)	/* RETURN: this is the result */
 #define KMVIEW_WANT_RETURN	(1U << 3)	/* ENTRY: report the RETURN of this call */
 #define KMVIEW_NO_RETURN	(1U << 4)	/* ENTRY: do not, whatever KMVIEW_SET_CALLS says */
@@ -418,8 +422,18 @@ struct kmview_memory {
 /*
  * KMVIEW_SNAPSHOT: copies, at an ENTRY, what an argument points to; gives it to the monitor; and has
  * the call use this very copy: no thread of the process can change it between check and use. Returns
- * how many bytes, the NUL included. The argument of the call points to the copy from now on. Several
- * arguments of a call may each have a copy.
+ * how many bytes, the NUL included. The argument of the call points to the copy from now on, also for
+ * the sessions that see the call later; after the call it is in the thread's register as it was.
+ * Several arguments of a call may each have a copy; of one argument the last one counts.
+ *
+ * The copy is input: where the call would write, it fails with EFAULT. What lies behind it is not said.
+ * It is in memory of the process that nothing can change but the kernel ("[kmview]" in its maps),
+ * and that is there until the process ends or execs. As long as one has such memory, the module stays.
+ *
+ * Like the calls on descriptors below, the thread does this itself, while it waits. EINVAL: not at
+ * such an event. EPERM: see KMVIEW_MEMORY. EFAULT, ENOMEM: in the thread's process. EINTR: a signal
+ * came, and nothing was done (it is restarted, if the handler has SA_RESTART), unless the thread had
+ * begun: then it finishes what it does, before it goes on.
  */
 #define KMVIEW_SNAPSHOT_STRING	1	/* to its NUL; ENAMETOOLONG if that is not in len */
 #define KMVIEW_SNAPSHOT_BUFFER	2	/* len bytes; EFAULT if they are not all there */
@@ -443,7 +457,10 @@ struct kmview_snapshot {
 
 /*
  * KMVIEW_PUT_FD: opens in the thread's process what the caller has open as fd. Returns the number
- * there. KMVIEW_CLOSE_FD: closes one there.
+ * there. KMVIEW_CLOSE_FD: closes one there. At every event that waits. Errors are those of dup(2),
+ * dup2(2) and close(2) there: EMFILE by its own limit, EBADF, EBUSY.
+ *
+ * A descriptor of the session itself cannot be put there (EINVAL): it would keep itself alive.
  */
 #define KMVIEW_FD_CLOEXEC	(1U << 0)
 #define KMVIEW_FD_AT		(1U << 1)	/* as number target, in place of what that is */

@@ -50,6 +50,8 @@ structures! {
     Paths = kmview_paths, 16;
     Batch = kmview_batch, 16;
     Memory = kmview_memory, 48;
+    Snapshot = kmview_snapshot, 32;
+    Fd = kmview_fd, 24;
     RingSetup = kmview_ring_setup, 16;
     Ring = kmview_ring, 72;
     Data = kmview_data, 8;

@@ -95,11 +95,14 @@ void kmview_fput(struct file *file)
 	fput(file);
 }
 
+bool kmview_is_of_session(struct file *file, const void *session)
+{
+	return file->f_op == &operations && kmview_file_is_of(file->private_data, session);
+}
+
 static int is_of(const void *session, struct file *file, unsigned int fd)
 {
-	if (file->f_op == &operations && kmview_file_is_of(file->private_data, session))
-		return fd + 1;
-	return 0;
+	return kmview_is_of_session(file, session) ? fd + 1 : 0;
 }
 
 /* Closes the descriptors of @session that the current process has, unless it shares its table. */

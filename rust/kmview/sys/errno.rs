@@ -21,3 +21,8 @@ pub(crate) fn eopnotsupp() -> Error {
 pub(crate) fn e2big() -> Error {
     Error::from_errno(-(bindings::E2BIG as c_int))
 }
+
+/// A string does not end where it should.
+pub(crate) fn enametoolong() -> Error {
+    Error::from_errno(-(bindings::ENAMETOOLONG as c_int))
+}

@@ -27,6 +27,7 @@ struct file *kmview_fget(int fd);
 void *kmview_file_of(struct file *file);
 void kmview_fput(struct file *file);
 void kmview_close_own_files(const void *session);
+bool kmview_is_of_session(struct file *file, const void *session);
 
 /* ring.c */
 void *kmview_ring_alloc(size_t size);
@@ -58,6 +59,25 @@ const struct kmview_names *kmview_names(unsigned int abi, int nr);
 bool kmview_is_open(int fd);
 int kmview_directory(int fd, char *buf, int size);
 const void *kmview_files(struct task_struct *task);
+
+/* area.c */
+struct kmview_area;
+
+struct kmview_area *kmview_area_take(bool low);
+void kmview_area_leave(struct kmview_area *area);
+bool kmview_area_fits(struct kmview_area *area, bool low);
+unsigned long kmview_area_address(struct kmview_area *area, unsigned int place);
+int kmview_area_write(struct kmview_area *area, unsigned int place, const void *from, size_t size);
+
+/* descriptor.c */
+int kmview_descriptor_init(void);
+struct file *kmview_file_get(int fd);
+void kmview_file_put(struct file *file);
+int kmview_fd_put(struct file *file, int target, bool cloexec);
+int kmview_fd_close(int fd);
+
+/* call.S */
+long kmview_call3(unsigned long address, unsigned long a, unsigned long b, unsigned long c);
 
 /* task.c */
 struct kmview_opener {

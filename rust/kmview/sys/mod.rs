@@ -3,10 +3,13 @@
 //! Wrappers over what the kernel crate lacks. All `unsafe` of the module is here.
 
 pub(crate) mod abi;
+pub(crate) mod area;
 mod bindings;
+pub(crate) mod descriptor;
 pub(crate) mod device;
 pub(crate) mod errno;
 pub(crate) mod names;
+pub(crate) mod registry;
 pub(crate) mod ring;
 pub(crate) mod task;
 pub(crate) mod uapi;

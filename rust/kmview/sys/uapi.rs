@@ -12,6 +12,8 @@ pub(crate) const VERSION: u32 = b::KMVIEW_VERSION;
 pub(crate) const FEATURES: u64 = FEATURE_CONTROL
     | FEATURE_MEMORY
     | FEATURE_EVENTS
+    | FEATURE_SNAPSHOT
+    | FEATURE_FDS
     | FEATURE_ROUTE
     | FEATURE_OBSERVE
     | FEATURE_FD_FILTER
@@ -20,6 +22,8 @@ pub(crate) const FEATURES: u64 = FEATURE_CONTROL
 const FEATURE_CONTROL: u64 = 1 << 0;
 const FEATURE_MEMORY: u64 = 1 << 1;
 const FEATURE_EVENTS: u64 = 1 << 2;
+const FEATURE_SNAPSHOT: u64 = 1 << 3;
+const FEATURE_FDS: u64 = 1 << 4;
 const FEATURE_ROUTE: u64 = 1 << 5;
 const FEATURE_OBSERVE: u64 = 1 << 6;
 const FEATURE_FD_FILTER: u64 = 1 << 7;
@@ -119,6 +123,14 @@ pub(crate) const MEMORY_WRITE: u32 = b::KMVIEW_MEMORY_WRITE;
 pub(crate) const MEMORY_STRING: u32 = b::KMVIEW_MEMORY_STRING;
 pub(crate) const MEMORY_MAX: u64 = 1 << 20;
 
+pub(crate) const SNAPSHOT_STRING: u32 = b::KMVIEW_SNAPSHOT_STRING;
+pub(crate) const SNAPSHOT_BUFFER: u32 = b::KMVIEW_SNAPSHOT_BUFFER;
+pub(crate) const SNAPSHOT_GIVE: u32 = 1 << 0;
+pub(crate) const SNAPSHOT_MAX: u32 = b::KMVIEW_SNAPSHOT_MAX;
+
+pub(crate) const FD_CLOEXEC: u32 = 1 << 0;
+pub(crate) const FD_AT: u32 = 1 << 1;
+
 pub(crate) const RING_LOSSY: u32 = 1 << 0;
 pub(crate) const RING_MIN: u64 = 64 << 10;
 pub(crate) const RING_MAX: u64 = 256 << 20;
@@ -150,6 +162,9 @@ pub(crate) mod nr {
     pub(crate) const ANSWER: u32 = b::KMVIEW_NR_ANSWER;
     pub(crate) const EXCHANGE: u32 = b::KMVIEW_NR_EXCHANGE;
     pub(crate) const MEMORY: u32 = b::KMVIEW_NR_MEMORY;
+    pub(crate) const SNAPSHOT: u32 = b::KMVIEW_NR_SNAPSHOT;
+    pub(crate) const PUT_FD: u32 = b::KMVIEW_NR_PUT_FD;
+    pub(crate) const CLOSE_FD: u32 = b::KMVIEW_NR_CLOSE_FD;
     pub(crate) const SET_FDS: u32 = b::KMVIEW_NR_SET_FDS;
     pub(crate) const SET_PATHS: u32 = b::KMVIEW_NR_SET_PATHS;
     pub(crate) const RING: u32 = b::KMVIEW_NR_RING;

@@ -240,6 +240,12 @@ impl SyscallExitReport<'_> {
         self.regs.args()
     }
 
+    /// Changes the registers of the arguments: what the program finds in them after the call, which it
+    /// expects to be what it has put there.
+    pub fn set_args(&mut self, args: [usize; 6]) {
+        self.regs.set_args(&args);
+    }
+
     /// See [`SyscallEntryReport::ip`].
     pub fn ip(&self) -> usize {
         self.regs.ip()
