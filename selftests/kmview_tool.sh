@@ -61,6 +61,47 @@ keeps_files() {
 	rm -f /tmp/link
 	[ "$(cat "$work/file")" = old ] && [ ! -e "$work/folder" ] && [ ! -e "$work/here" ]
 }
+maps() {
+	echo real >"$work/name" && echo other >"$work/place" && mkdir "$work/x" || return
+	says '^other$' km view --map "$work/name=$work/place" -- cat "$work/name" || return
+	# Relative ones, and by a call that takes no descriptor.
+	says '^other$' km view --map "$work/name=$work/place" -- sh -c "cd '$work' && cat ./x/../name && [ -e name ]" || return
+	# What is not there is not shown, what is written goes to the place.
+	says 'No such file' km view --map "$work/name=/none" -- cat "$work/name" || return
+	km view --map "$work/name=$work/place" -- sh -c "echo new >'$work/name'" || return
+	[ "$(cat "$work/name" "$work/place")" = "real
+new" ]
+}
+maps_folders() {
+	mkdir -p "$work/place.d/sub" && echo deep >"$work/place.d/sub/file" || return
+	says '^deep$' km view --map "/km-folder=$work/place.d" -- sh -c 'cat /km-folder/sub/file' || return
+	says '^/km-folder/sub$' km view --map "/km-folder=$work/place.d" -- sh -c 'cd /km-folder/sub && /bin/busybox pwd' || return
+	says '^deep$' km view --map "/km-folder=$work/place.d" -- sh -c 'cd /km-folder && cat sub/file' || return
+	says '^(sub|file)$' km view --map "/km-folder=$work/place.d" -- ls /km-folder/sub
+}
+# The inner view's place is the outer view's name.
+maps_nested() {
+	echo a >"$work/a" && echo b >"$work/b" && echo c >"$work/c" || return
+	says '^c$' km view --map "$work/b=$work/c" "$kmview" view --map "$work/a=$work/b" cat "$work/a" || return
+	says '^b$' km view --map "$work/a=$work/c" "$kmview" view --map "$work/a=$work/b" cat "$work/a" || return
+	# Three of them, and both ways at once.
+	says '^abc' km view --map "$work/a=$work/b" --map "$work/b=$work/a" "$kmview" view --map "$work/a=$work/b" --map "$work/b=$work/a" \
+		sh -c "tr -d '\n' <'$work/a' && tr -d '\n' <'$work/b' && cat '$work/c'"
+}
+maps_32_bit() {
+	printf '*' >"$work/star"
+	ends 42 km view --map "/km-open32=$work/star" "$(dirname "$0")/open32"
+}
+# What is refused is what would be used: the name of a place below a folder is the place's.
+maps_readonly() {
+	mkdir -p "$work/kept" && echo old >"$work/kept/file" || return
+	says 'Read-only' km view --readonly "$work/kept" --map "/km-kept=$work/kept" -- sh -c 'echo new >/km-kept/file'
+	[ "$(cat "$work/kept/file")" = old ]
+}
+maps_in_a_trace() {
+	echo real >"$work/name" && echo other >"$work/place" || return
+	says '^other$' km trace -q -o "$work/mapped" "$kmview" view --map "$work/name=$work/place" cat "$work/name"
+}
 shows_sessions() {
 	mkfifo "$work/fifo"
 	"$kmview" view --hostname x -- cat "$work/fifo" &
@@ -75,7 +116,7 @@ shows_sessions() {
 	timeout 30 sh -c ": >'$work/fifo'" && wait $view && [ $tries != 0 ]
 }
 
-echo 1..21
+echo 1..27
 check 'trace shows a call with names and strings' says '^openat\(AT_FDCWD, "/etc/passwd", O_RDONLY\) = [0-9]+$' km trace sh -c ': </etc/passwd'
 check 'trace shows errors by name' says '"/none".* = -1 ENOENT \(No such file or directory\)$' km trace test -e /none
 check 'trace ends as the program did' ends 3 km trace sh -c 'exit 3'
@@ -93,6 +134,16 @@ check 'view --hostname' says '^box$' km view --hostname box uname -n
 check 'view --deny' says 'Numerical argument out of domain' km view --deny mkdir=EDOM mkdir /tmp/never
 check 'view --fake-root' says '^uid=0' km view --fake-root id
 check 'view --readonly' keeps_files
+check 'view --map shows other files' maps
+check 'view --map shows other folders' maps_folders
+check 'view --map in view --map' maps_nested
+if [ -x "$(dirname "$0")/open32" ]; then
+	check 'view --map of a 32-bit program' maps_32_bit
+else
+	check 'view --map of a 32-bit program # SKIP no 32-bit programs' true
+fi
+check 'view --map and --readonly' maps_readonly
+check 'view --map in a trace' maps_in_a_trace
 check 'view ends as the program did' ends 5 km view --hostname box sh -c 'exit 5'
 check 'a view in a view' says '^in$' km view --deny mkdir=EDOM "$kmview" view --hostname in uname -n
 check 'a trace in a view shows what the view shows' says 'nodename="box"' km view --hostname box "$kmview" trace uname -n

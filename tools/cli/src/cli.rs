@@ -130,7 +130,8 @@ pub struct View {
     #[arg(long, value_name = "NAME")]
     pub hostname: Option<String>,
 
-    /// Show the file or folder DST under the name of SRC; may be repeated, the longest SRC counts
+    /// Show the file or folder DST under the name of SRC, but not where symbolic links lead to SRC; may be
+    /// repeated, the longest SRC counts
     #[arg(long, value_name = "SRC=DST")]
     pub map: Vec<MapRule>,
 

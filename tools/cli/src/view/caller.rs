@@ -2,7 +2,6 @@
 
 //! A thread that waits for us in a system call.
 
-use anyhow::Result;
 use kmview::{
     Abi,
     Error,
@@ -44,7 +43,25 @@ pub struct Caller<'a> {
 }
 
 impl Caller<'_> {
-    /// A path in its memory. None if the call will find no good one there either.
+    /// The path of an argument, before the call: which uses what is read here, whatever other threads
+    /// of the process write. Or the errno that the call is to fail with.
+    pub fn take_path(&self, arg: usize) -> Result<PathBuf, i32> {
+        match self.session.snapshot_string(self.ticket, arg as u32) {
+            Ok(bytes) => Ok(PathBuf::from(OsString::from_vec(bytes))),
+            Err(err) => Err(err.errno().unwrap_or(libc::EFAULT)),
+        }
+    }
+
+    /// Likewise the first bytes of a structure, of which the call uses `size`.
+    pub fn take<const N: usize>(&self, arg: usize, size: u64) -> Option<[u8; N]> {
+        let mut bytes = vec![0; usize::try_from(size).ok().filter(|size| *size <= 4096)?];
+        self.session
+            .snapshot_buffer(self.ticket, arg as u32, &mut bytes)
+            .ok()?;
+        bytes.first_chunk().copied()
+    }
+
+    /// A path in its memory.
     pub fn path(&self, address: u64) -> Option<PathBuf> {
         let max = libc::PATH_MAX as usize;
         let bytes = self.session.read_string(self.ticket, address, max).ok()?;
@@ -67,7 +84,7 @@ impl Caller<'_> {
     }
 
     /// Has the call use these bytes for an argument, the NUL of a string included.
-    pub fn give(&self, arg: u32, bytes: &[u8]) -> Result<()> {
+    pub fn give(&self, arg: u32, bytes: &[u8]) -> anyhow::Result<()> {
         match self.session.give_bytes(self.ticket, arg, bytes) {
             // Somebody has killed it, and there is nothing left to do.
             Err(Error::Stale(_)) => Ok(()),

@@ -225,8 +225,8 @@ impl View {
 pub fn run(options: &cli::View) -> Result<i32> {
     let session = Session::open()?;
     session.require(Features::MEMORY, "kmview view")?;
-    if !options.map.is_empty() {
-        session.require(Features::SNAPSHOT, "kmview view --map")?;
+    if !options.map.is_empty() || !options.readonly.is_empty() {
+        session.require(Features::SNAPSHOT, "kmview view --map and --readonly")?;
     }
     session.set_options(&Options {
         // Without us there is no view, and nothing is to be seen or changed behind it.

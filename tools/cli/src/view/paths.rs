@@ -83,21 +83,15 @@ impl Paths {
     }
 
     /// The path to use instead of that of an argument.
-    fn other_place(
-        &self,
-        caller: &Caller<'_>,
-        dirfd: Option<i32>,
-        address: u64,
-    ) -> Option<PathBuf> {
-        let path = caller.path(address)?;
-        let name = name_of(&self.names, caller, dirfd, &path)?;
+    fn other_place(&self, caller: &Caller<'_>, dirfd: Option<i32>, path: &Path) -> Option<PathBuf> {
+        let name = name_of(&self.names, caller, dirfd, path)?;
         let place = self.names.place_of(&name);
         // What is relative to a folder under another name finds its way by itself, but for "..".
         if place == name && (path.is_absolute() || self.names.name_of(&place) == place) {
             return None;
         }
         let mut place = place.into_os_string();
-        if is_folder(&path) && place != "/" {
+        if is_folder(path) && place != "/" {
             place.push("/");
         }
         Some(place.into())
@@ -160,7 +154,14 @@ impl Part for Paths {
 
     fn begin(&mut self, caller: &Caller<'_>, call: &Call) -> anyhow::Result<Begin> {
         for (arg, dirfd) in paths_of(call) {
-            let Some(place) = self.other_place(caller, dirfd, call.args[arg]) else {
+            if call.args[arg] == 0 {
+                continue;
+            }
+            let path = match caller.take_path(arg) {
+                Ok(path) => path,
+                Err(errno) => return Ok(Begin::fail(errno)),
+            };
+            let Some(place) = self.other_place(caller, dirfd, &path) else {
                 continue;
             };
             let mut bytes = place.into_os_string().into_encoded_bytes();

@@ -166,36 +166,40 @@ impl Readonly {
             }
             If::Opens(arg) => self.opens(call.int(arg), name),
             If::OpensHow(arg) => {
-                let flags = caller.read::<8>(call.args[arg]).map(u64::from_ne_bytes);
-                flags.is_some_and(|flags| self.opens(flags as i32, name))
+                let flags = caller
+                    .take::<8>(arg, call.args[arg + 1])
+                    .map(u64::from_ne_bytes);
+                // One that cannot be read is no good to the call either.
+                flags.is_none_or(|flags| self.opens(flags as i32, name))
             }
             If::Asks(arg) => call.int(arg) & libc::W_OK != 0 && self.opens(libc::O_WRONLY, name),
         }
     }
 
-    fn refuses_path(&self, caller: &Caller<'_>, call: &Call) -> bool {
-        let Some((_, paths, when)) = BY_PATH.iter().find(|(name, ..)| *name == call.name) else {
-            return false;
-        };
-        paths.iter().any(|(dirfd, path)| {
+    /// The errno that the call is to fail with.
+    fn refuses_path(&self, caller: &Caller<'_>, call: &Call) -> Option<i32> {
+        let (_, paths, when) = BY_PATH.iter().find(|(name, ..)| *name == call.name)?;
+        for (dirfd, path) in *paths {
             let dirfd = dirfd.map(|n| call.int(n));
-            // No path at all, or an empty one: the descriptor is meant.
-            let by_fd = || {
-                dirfd
-                    .and_then(|fd| caller.folder(Some(fd)))
-                    .is_some_and(|place| self.has(&place))
+            let name = match call.args[*path] {
+                0 => None,
+                _ => match caller.take_path(*path) {
+                    Ok(text) => name_of(&self.names, caller, dirfd, &text),
+                    Err(errno) => return Some(errno),
+                },
             };
-            if call.args[*path] == 0 {
-                return by_fd();
-            }
-            let Some(text) = caller.path(call.args[*path]) else {
-                return false;
-            };
-            match name_of(&self.names, caller, dirfd, &text) {
-                None => by_fd(),
+            let refuses = match name {
                 Some(name) => self.protects(&name) && self.changes(caller, call, *when, &name),
+                // No path at all, or an empty one: the descriptor is meant.
+                None => dirfd
+                    .and_then(|fd| caller.folder(Some(fd)))
+                    .is_some_and(|place| self.has(&place)),
+            };
+            if refuses {
+                return Some(libc::EROFS);
             }
-        })
+        }
+        None
     }
 
     fn refuses_fd(&self, caller: &Caller<'_>, call: &Call) -> bool {
@@ -214,11 +218,10 @@ impl Part for Readonly {
     }
 
     fn begin(&mut self, caller: &Caller<'_>, call: &Call) -> anyhow::Result<Begin> {
-        Ok(
-            match self.refuses_path(caller, call) || self.refuses_fd(caller, call) {
-                true => Begin::fail(libc::EROFS),
-                false => Begin::Run,
-            },
-        )
+        let errno = match self.refuses_fd(caller, call) {
+            true => Some(libc::EROFS),
+            false => self.refuses_path(caller, call),
+        };
+        Ok(errno.map_or(Begin::Run, Begin::fail))
     }
 }
