@@ -217,6 +217,29 @@ TEST_F(fds, wrong_requests)
 	EXPECT_EQ(-ESTALE, CLOSE(PLACE));
 }
 
+/* What is put at a selected number, or closed there, is another thing. */
+TEST_F(fds, selected_numbers)
+{
+	struct kmview_fds set = { .thread = self->event.thread, .op = KMVIEW_FDS_ADD };
+
+	for (int i = 0; i < 3; i++) {
+		ASSERT_EQ(PLACE + i, PUT(self->pipe[1], PLACE + i, KMVIEW_FD_AT));
+		set.fd = PLACE + i;
+		ASSERT_EQ(0, km_ioctl(self->fd, KMVIEW_SET_FDS, &set));
+	}
+	ASSERT_EQ(0, km_select(self->fd, KMVIEW_CALLS_FD, KMVIEW_ABI_NATIVE, __NR_fcntl));
+	ASSERT_EQ(0, km_entries(self->fd, __NR_fcntl));
+	ASSERT_EQ(PLACE, PUT(self->pipe[0], PLACE, KMVIEW_FD_AT));
+	ASSERT_EQ(0, CLOSE(PLACE + 1));
+	GO_ON();
+	EXPECT_EQ(0, BY_TRACEE(__NR_fcntl, PLACE, F_GETFD));
+	EXPECT_EQ(-EBADF, BY_TRACEE(__NR_fcntl, PLACE + 1, F_GETFD));
+	EXPECT_TRUE(km_quiet(self->fd));
+	ASSERT_EQ(0, tracee_syscall(&self->tracee, __NR_fcntl, PLACE + 2, F_GETFD));
+	ASSERT_EQ(0, km_next(self->fd, &self->event, KMVIEW_EVENT_ENTRY));
+	EXPECT_EQ(PLACE + 2, self->event.entry.args[0]);
+}
+
 /* A signal's handler that does nothing. */
 static void nothing(int signal)
 {

@@ -7,6 +7,7 @@
 
 use crate::{
     events,
+    names::Own,
     session::Session,
     snapshot::{
         self,
@@ -103,8 +104,14 @@ impl Work {
 }
 
 impl Errand {
-    /// By the thread: does it. `copied`: which arguments of its call have a copy for this session.
-    pub(crate) fn run(&self, copied: &Atomic<u32>, call: Option<&mut SyscallEntryReport<'_>>) {
+    /// By the thread: does it. `copied`: which arguments of its call have a copy for this session;
+    /// `own`: what it has open.
+    pub(crate) fn run(
+        &self,
+        copied: &Atomic<u32>,
+        own: &Own,
+        call: Option<&mut SyscallEntryReport<'_>>,
+    ) {
         if task::is_current_dying() {
             return self.finish(Err(estale()));
         }
@@ -118,16 +125,22 @@ impl Errand {
                 cloexec,
             } => {
                 let _closed = target.and_then(|fd| OpenedFile::get(fd).ok());
-                file.put(*target, *cloexec).map(|fd| Done {
-                    _closed,
-                    ..Done::new(fd as usize, KVec::new())
+                file.put(*target, *cloexec).map(|fd| {
+                    own.is_other(fd);
+                    Done {
+                        _closed,
+                        ..Done::new(fd as usize, KVec::new())
+                    }
                 })
             }
             Work::CloseFd(fd) => {
                 let _closed = OpenedFile::get(*fd).ok();
-                descriptor::close(*fd).map(|()| Done {
-                    _closed,
-                    ..Done::new(0, KVec::new())
+                descriptor::close(*fd).map(|()| {
+                    own.is_other(*fd);
+                    Done {
+                        _closed,
+                        ..Done::new(0, KVec::new())
+                    }
                 })
             }
         };

@@ -139,6 +139,11 @@ impl Own {
         }
     }
 
+    /// A number of the thread is no longer what it was.
+    pub(crate) fn is_other(&self, fd: i32) {
+        self.fds().remove(fd);
+    }
+
     // --- following ---------------------------------------------------------------------------------
 
     /// At the entry of a call that is going to be made. Says whether its exit matters.

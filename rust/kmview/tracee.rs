@@ -308,7 +308,9 @@ impl Tracee {
     fn decide(&self, stop: u64, mut call: Option<&mut SyscallEntryReport<'_>>) -> Decision {
         loop {
             match self.session.decision(self.id, stop) {
-                Decision::Errand(errand) => errand.run(&self.copied, call.as_deref_mut()),
+                Decision::Errand(errand) => {
+                    errand.run(&self.copied, &self.own, call.as_deref_mut())
+                }
                 other => return other,
             }
         }

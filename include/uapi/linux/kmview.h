@@ -356,7 +356,8 @@ struct kmview_calls {
  * one that fails neither. Threads that share a table share the set, and race with each other as they
  * do for the table: between a duplicate and the end of its call, another thread may use it unselected;
  * a copy for a new process is made when that is made. Descriptors that come by other ways (sockets,
- * pidfd_getfd, opening /proc/self/fd) are not followed.
+ * pidfd_getfd, opening /proc/self/fd) are not followed. What the session itself puts at a number, or
+ * closes there, is not in the set.
  *
  * Descriptors that are arguments are looked at. Calls that name some in memory (poll, select,
  * io_submit, bpf; socketcall and mmap of i386) are selected if there are any in the set. Descriptors
