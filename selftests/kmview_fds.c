@@ -11,7 +11,7 @@
 
 #define PLACE	37
 
-/* In the tracee at the same place: a page that nobody has touched. */
+/* In the tracee at the same place: two pages that nobody has touched. */
 static char *missing;
 
 static long do_userfaultfd(long *args);
@@ -32,7 +32,7 @@ FIXTURE_SETUP(fds)
 
 	self->fd = KM_OPEN();
 	ut_share();
-	missing = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	missing = mmap(NULL, 2 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, missing);
 	self->tracee = tracee_start();
 	ASSERT_GT(self->tracee.pid, 0);
@@ -45,7 +45,7 @@ FIXTURE_SETUP(fds)
 	pidfd = syscall(__NR_pidfd_open, self->tracee.pid, 0);
 	self->uffd = r < 0 ? -1 : syscall(__NR_pidfd_getfd, pidfd, r, 0);
 	close(pidfd);
-	ASSERT_EQ(0, tracee_syscall(&self->tracee, CALL, (long)missing));
+	ASSERT_EQ(0, tracee_syscall(&self->tracee, CALL, (long)missing, (long)missing + 4096));
 	ASSERT_EQ(0, km_next(self->fd, &self->event, KMVIEW_EVENT_ENTRY));
 }
 
@@ -56,7 +56,7 @@ FIXTURE_TEARDOWN(fds)
 	close(self->uffd);
 	close(self->pipe[0]);
 	close(self->pipe[1]);
-	munmap(missing, 4096);
+	munmap(missing, 2 * 4096);
 }
 
 static int put_fd(int fd, __u64 ticket, int which, int target, unsigned int flags)
@@ -300,7 +300,7 @@ static long do_userfaultfd(long *args)
 {
 	struct uffdio_api api = { .api = UFFD_API };
 	struct uffdio_register range = {
-		.range = { .start = (unsigned long)missing, .len = 4096 },
+		.range = { .start = (unsigned long)missing, .len = 2 * 4096 },
 		.mode = UFFDIO_REGISTER_MODE_MISSING,
 	};
 	int fd = syscall(__NR_userfaultfd, O_CLOEXEC);
@@ -324,7 +324,7 @@ static void *copy_it(void *arg)
 	struct putter *putter = arg;
 	char buffer[8];
 	struct kmview_snapshot request = {
-		.ticket = putter->ticket, .arg = 0, .type = KMVIEW_SNAPSHOT_BUFFER,
+		.ticket = putter->ticket, .arg = putter->which, .type = KMVIEW_SNAPSHOT_BUFFER,
 		.buffer = (unsigned long)buffer, .len = sizeof(buffer),
 	};
 
@@ -368,16 +368,19 @@ static int end(struct putter *putter)
 static int wait_fault(int fd)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	struct uffd_msg message;
 
 	if (poll(&poll_fd, 1, DEADLINE_MS) == 1)
-		return 0;
+		return read(fd, &message, sizeof(message)) == sizeof(message) ? 0 : -EIO;
 	fprintf(stderr, "# waited for a fault\n");
 	return -ETIME;
 }
 
-static int fetch(int fd)
+static int fetch(int fd, int number)
 {
-	struct uffdio_zeropage page = { .range = { .start = (unsigned long)missing, .len = 4096 } };
+	struct uffdio_zeropage page = {
+		.range = { .start = (unsigned long)missing + number * 4096, .len = 4096 },
+	};
 
 	return ioctl(fd, UFFDIO_ZEROPAGE, &page) ? -errno : 0;
 }
@@ -388,7 +391,7 @@ static int fetch(int fd)
 	ASSERT_EQ(0, start(copier, copy_it, self->fd, self->event.ticket, 0));	\
 	ASSERT_EQ(0, wait_fault(self->uffd));					\
 })
-#define FETCH() ASSERT_EQ(0, fetch(self->uffd))
+#define FETCH() ASSERT_EQ(0, fetch(self->uffd, 0))
 
 /* Not restarted: the call says that nothing was done. */
 static void catch(void)
@@ -490,6 +493,30 @@ TEST_F(fds, many_monitors)
 		seen[fd] = true;
 	}
 	GO_ON();
+}
+
+/*
+ * The thread goes from one errand to the next without parking in between, and the sender of that has
+ * left: an answer that comes then is taken, too, and is no stale one.
+ */
+TEST_F(fds, answered_in_the_second_errand)
+{
+	struct putter first, second;
+	long r;
+
+	catch();
+	BEGIN(&first);
+	ASSERT_EQ(0, start(&second, copy_it, self->fd, self->event.ticket, 1));
+	FETCH();
+	EXPECT_EQ(8, end(&first));
+	ASSERT_EQ(0, wait_fault(self->uffd));
+	pthread_kill(second.thread, SIGUSR2);
+	EXPECT_EQ(-EINTR, end(&second));
+	EXPECT_EQ(0, km_run(self->fd, self->event.ticket));
+	EXPECT_EQ(-ESTALE, km_run(self->fd, self->event.ticket));
+	ASSERT_EQ(0, fetch(self->uffd, 1));
+	ASSERT_EQ(0, tracee_result(&self->tracee, &r));
+	EXPECT_EQ(getpid(), r);
 }
 
 /* The last one who has the session goes while the thread is busy for it. */
