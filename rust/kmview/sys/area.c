@@ -49,11 +49,12 @@ static void free_area(struct kref *refs)
 static vm_fault_t fault(struct vm_fault *vmf)
 {
 	struct kmview_area *area = vmf->vma->vm_private_data;
-	struct page *page = NULL;
+	struct page *page;
 
+	if (vmf->pgoff >= PLACES)
+		return VM_FAULT_SIGBUS;
 	/* With what is in it: see kmview_area_write(). */
-	if (vmf->pgoff < PLACES)
-		page = smp_load_acquire(&area->pages[vmf->pgoff]);
+	page = smp_load_acquire(&area->pages[vmf->pgoff]);
 	if (!page)
 		return VM_FAULT_SIGBUS;
 	get_page(page);
