@@ -7,6 +7,7 @@ use super::{
         self,
         Names, //
     },
+    names,
     structures::Structure, //
 };
 use kmview::{
@@ -16,7 +17,10 @@ use kmview::{
 };
 use std::{
     collections::HashMap,
-    sync::LazyLock, //
+    sync::{
+        LazyLock,
+        OnceLock, //
+    }, //
 };
 
 /// What an argument is.
@@ -145,6 +149,18 @@ pub fn find(name: &str) -> Option<&'static Call> {
     TABLE.get(name)
 }
 
+/// The same of a number; each is looked for once.
+pub fn of(abi: Abi, nr: i64) -> Option<&'static Call> {
+    type Found = OnceLock<Option<&'static Call>>;
+    static NATIVE: [Found; 512] = [const { OnceLock::new() }; 512];
+
+    let search = || find(&names::call(abi, nr));
+    match usize::try_from(nr).ok().and_then(|nr| NATIVE.get(nr)) {
+        Some(found) if abi == Abi::Native => *found.get_or_init(search),
+        _ => search(),
+    }
+}
+
 /// All calls of the table.
 pub fn all() -> impl Iterator<Item = &'static Call> {
     TABLE.values()
@@ -199,7 +215,6 @@ impl Arg {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::names;
 
     #[test]
     fn every_word_of_the_table_is_known() {

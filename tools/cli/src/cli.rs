@@ -92,7 +92,7 @@ pub struct Trace {
     pub lossy: bool,
 
     /// Memory for calls that have not been shown, in MiB: a power of two
-    #[arg(long, value_name = "MIB", default_value_t = 4, value_parser = ring_size)]
+    #[arg(long, value_name = "MIB", default_value_t = 1, value_parser = ring_size)]
     pub memory: u32,
 
     /// Attach to the running process PID; may be repeated. An interrupt (Ctrl-C) lets it go

@@ -101,33 +101,55 @@ impl Names {
         let value = value & ALL;
         let (mask, fields) = self.field;
         let mut rest = value;
-        let mut parts = Vec::new();
+        let mut parts: Vec<&str> = Vec::new();
         // Without a field, its name is that of nothing at all.
         if mask != 0 || value == 0 {
             if let Some((_, name)) = fields.iter().find(|(v, _)| *v == value & mask) {
-                parts.push((*name).to_owned());
+                parts.push(*name);
                 rest &= !mask;
             }
         }
-        // Those of several bits first: O_SYNC has O_DSYNC in it.
-        let mut flags: Vec<_> = self.flags.iter().enumerate().collect();
-        flags.sort_by_key(|(_, (bits, _))| std::cmp::Reverse(bits.count_ones()));
-        let mut shown = Vec::new();
-        for (place, (bits, name)) in flags {
+        // Those of several bits first: O_SYNC has O_DSYNC in it. Shown in the order of the table.
+        let mut chosen = 0u64;
+        let several = |bits: u64| bits & bits.wrapping_sub(1) != 0;
+        while rest != 0 {
+            let fitting = self
+                .flags
+                .iter()
+                .enumerate()
+                .filter(|(_, (bits, _))| several(*bits) && rest & bits == *bits);
+            let Some((place, (bits, _))) = fitting.max_by_key(|(_, (bits, _))| bits.count_ones())
+            else {
+                break;
+            };
+            rest &= !bits;
+            chosen |= 1 << place;
+        }
+        for (place, (bits, _)) in self.flags.iter().enumerate() {
+            if rest == 0 {
+                break;
+            }
             if *bits != 0 && rest & bits == *bits {
                 rest &= !bits;
-                shown.push((place, name));
+                chosen |= 1 << place;
             }
         }
-        shown.sort_unstable();
-        parts.extend(shown.into_iter().map(|(_, name)| (*name).to_owned()));
+        while chosen != 0 {
+            parts.push(self.flags[chosen.trailing_zeros() as usize].1);
+            chosen &= chosen - 1;
+        }
+        let number;
         if rest != 0 || parts.is_empty() {
-            parts.push(match rest {
+            number = match rest {
                 0 => "0".to_owned(),
                 rest => format!("{rest:#x}"),
-            });
+            };
+            parts.push(&number);
         }
-        parts.join("|")
+        match parts[..] {
+            [one] => one.to_owned(),
+            _ => parts.join("|"),
+        }
     }
 }
 

@@ -19,17 +19,25 @@ use std::fmt::Write;
 pub fn quoted(bytes: &[u8]) -> String {
     let mut shown = String::with_capacity(bytes.len() + 2);
     shown.push('"');
-    for (n, byte) in bytes.iter().enumerate() {
+    let mut rest = bytes;
+    loop {
+        // Most bytes are as they are.
+        let plain = |byte: &u8| matches!(byte, 0x20..=0x7e) && !matches!(byte, b'"' | b'\\');
+        let count = rest.iter().position(|byte| !plain(byte));
+        let (same, special) = rest.split_at(count.unwrap_or(rest.len()));
+        shown.push_str(std::str::from_utf8(same).unwrap_or_default());
+        let Some((byte, behind)) = special.split_first() else {
+            break;
+        };
         match byte {
             b'"' => shown.push_str("\\\""),
             b'\\' => shown.push_str("\\\\"),
             b'\n' => shown.push_str("\\n"),
             b'\t' => shown.push_str("\\t"),
             b'\r' => shown.push_str("\\r"),
-            0x20..=0x7e => shown.push(char::from(*byte)),
             _ => {
                 // A digit behind it would be taken for its own.
-                let long = bytes.get(n + 1).is_some_and(u8::is_ascii_digit);
+                let long = behind.first().is_some_and(u8::is_ascii_digit);
                 let _ = if long {
                     write!(shown, "\\{byte:03o}")
                 } else {
@@ -37,8 +45,18 @@ pub fn quoted(bytes: &[u8]) -> String {
                 };
             }
         }
+        rest = behind;
     }
     shown.push('"');
+    shown
+}
+
+/// The same of one that may have had more.
+fn cut(bytes: &[u8], more: bool) -> String {
+    let mut shown = quoted(bytes);
+    if more {
+        shown.push_str("...");
+    }
     shown
 }
 
@@ -58,14 +76,12 @@ impl Style {
             _ => &data.bytes[..],
         };
         let more = data.cut || bytes.len() > max;
-        let bytes = &bytes[..bytes.len().min(max)];
-        format!("{}{}", quoted(bytes), if more { "..." } else { "" })
+        cut(&bytes[..bytes.len().min(max)], more)
     }
 
     fn buffer(&self, data: &Data) -> String {
         let more = data.cut || data.bytes.len() > self.max;
-        let bytes = &data.bytes[..data.bytes.len().min(self.max)];
-        format!("{}{}", quoted(bytes), if more { "..." } else { "" })
+        cut(&data.bytes[..data.bytes.len().min(self.max)], more)
     }
 
     fn strings(&self, data: &Data) -> String {
@@ -131,7 +147,7 @@ impl Style {
         first: usize,
         made: bool,
     ) -> (String, usize) {
-        let mut shown = String::new();
+        let mut shown = String::with_capacity(128);
         let count = call.map_or(args.len(), |call| call.args.len());
         let mut n = first;
         while n < count {

@@ -109,7 +109,10 @@ fn stat(bytes: &[u8]) -> Option<String> {
         }
         _ => format!("st_size={}", long(bytes, SIZE)?),
     };
-    Some(format!("{{st_mode={kind}|{:#05o}, {last}, ...}}", mode & 0o7777).replace("0o", "0"))
+    Some(format!(
+        "{{st_mode={kind}|0{:03o}, {last}, ...}}",
+        mode & 0o7777
+    ))
 }
 
 fn timespec(bytes: &[u8]) -> Option<String> {

@@ -17,10 +17,13 @@ use std::{
         OwnedFd, //
     },
     ptr::NonNull,
-    sync::atomic::{
-        fence,
-        AtomicU64,
-        Ordering, //
+    sync::{
+        atomic::{
+            fence,
+            AtomicU64,
+            Ordering, //
+        },
+        Arc, //
     }, //
 };
 
@@ -32,7 +35,7 @@ use std::{
 /// is `mask + 1`, a power of two. The kernel writes only between `head` and `tail + size`.
 #[derive(Debug)]
 pub struct Ring {
-    fd: OwnedFd,
+    fd: Arc<OwnedFd>,
     header: NonNull<abi::Ring>,
     data: NonNull<u8>,
     mapped: usize,
@@ -72,11 +75,8 @@ fn page() -> usize {
 }
 
 impl Ring {
-    pub(crate) fn map(fd: &OwnedFd, size: usize) -> Result<Self> {
+    pub(crate) fn map(fd: Arc<OwnedFd>, size: usize) -> Result<Self> {
         let mapped = page() + size;
-        let fd = fd
-            .try_clone()
-            .map_err(|err| Error::Os("dup of the session", err))?;
         // SAFETY: A new mapping, which nobody else knows.
         let address = unsafe {
             libc::mmap(
@@ -123,11 +123,10 @@ impl Ring {
     }
 
     fn bytes(&self, position: u64, len: usize) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(len + 8);
-        let mut at = position;
-        while bytes.len() < len {
-            bytes.extend_from_slice(&self.word(at).to_ne_bytes());
-            at += 8;
+        let words = (position..).step_by(8).take(len.div_ceil(8));
+        let mut bytes = vec![0; len.next_multiple_of(8)];
+        for (place, at) in bytes.chunks_exact_mut(8).zip(words) {
+            place.copy_from_slice(&self.word(at).to_ne_bytes());
         }
         bytes.truncate(len);
         bytes

@@ -39,6 +39,7 @@ use std::{
     },
     process::Command,
     sync::{
+        Arc,
         Mutex,
         PoisonError, //
     },
@@ -193,7 +194,7 @@ impl Adopt {
 /// One session, or one of the queues of one. See the [crate].
 #[derive(Debug)]
 pub struct Session {
-    fd: OwnedFd,
+    fd: Arc<OwnedFd>,
     info: Info,
     /// Events that were taken in a batch and not asked for yet.
     unread: Mutex<VecDeque<Event>>,
@@ -229,7 +230,7 @@ impl Session {
             });
         }
         Ok(Session {
-            fd,
+            fd: Arc::new(fd),
             info: Info {
                 version: raw.version,
                 features: Features::from_bits_retain(raw.features),
@@ -695,7 +696,7 @@ impl Session {
             wake,
         };
         self.ioctl(abi::RING, &mut raw, "KMVIEW_RING")?;
-        Ring::map(&self.fd, size)
+        Ring::map(self.fd.clone(), size)
     }
 
     /// Says which arguments are copied into records.

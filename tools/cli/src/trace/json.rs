@@ -5,6 +5,7 @@
 use super::{
     abi_of,
     Began,
+    ByThread,
     Ended,
     Sink, //
 };
@@ -22,19 +23,15 @@ use kmview::{
     Event,
     Kind,
     Record,
-    Return,
-    ThreadId, //
+    Return, //
 };
 use serde_json::{
     json,
     Value, //
 };
-use std::{
-    collections::HashMap,
-    io::{
-        self,
-        Write, //
-    }, //
+use std::io::{
+    self,
+    Write, //
 };
 
 /// Writes objects.
@@ -42,7 +39,7 @@ pub struct Json<W> {
     output: W,
     max: usize,
     quiet: bool,
-    open: HashMap<ThreadId, Began>,
+    open: ByThread<Began>,
 }
 
 impl<W: Write> Json<W> {
@@ -52,7 +49,7 @@ impl<W: Write> Json<W> {
             output,
             max: options.string as usize,
             quiet: options.quiet,
-            open: HashMap::new(),
+            open: ByThread::default(),
         }
     }
 
@@ -70,7 +67,7 @@ impl<W: Write> Json<W> {
         let abi = abi_of(event.arch);
         let style = Style { abi, max: self.max };
         let name = names::call(abi, began.nr);
-        let call = calls::find(&name);
+        let call = calls::of(abi, began.nr);
         let count = call.map_or(6, |call| call.args.len());
         let args: Vec<Value> = (0..count)
             .map(|n| {

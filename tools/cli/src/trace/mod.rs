@@ -32,7 +32,8 @@ use kmview::{
     Kind,
     Options,
     Record,
-    Session, //
+    Session,
+    ThreadId, //
 };
 use nix::poll::{
     poll,
@@ -41,7 +42,12 @@ use nix::poll::{
     PollTimeout, //
 };
 use std::{
+    collections::HashMap,
     fs::File,
+    hash::{
+        BuildHasherDefault,
+        Hasher, //
+    },
     io::{
         self,
         BufWriter,
@@ -78,6 +84,29 @@ enum Passed {
     None,
     /// All threads have gone.
     End,
+}
+
+/// Something for each thread. Their numbers are given out one after the other: they need no hash that is hard
+/// to guess.
+type ByThread<V> = HashMap<ThreadId, V, BuildHasherDefault<ByNumber>>;
+
+#[derive(Default)]
+struct ByNumber(u64);
+
+impl Hasher for ByNumber {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64((*byte).into());
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0.rotate_left(5) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 fn abi_of(arch: Arch) -> Abi {
@@ -146,6 +175,11 @@ fn follow(
     has_child: bool,
 ) -> Result<()> {
     let signals = Signals::new()?;
+    // A file is to be up to date, too, when little happens. A table is at the end.
+    let timeout = match options.output.is_some() && !options.count {
+        true => PollTimeout::from(200u8),
+        false => PollTimeout::NONE,
+    };
     loop {
         match source.pass_on(session, sink)? {
             Passed::Some => continue,
@@ -156,7 +190,7 @@ fn follow(
             PollFd::new(session.as_fd(), PollFlags::POLLIN),
             PollFd::new(signals.as_fd(), PollFlags::POLLIN),
         ];
-        match poll(&mut fds, PollTimeout::NONE) {
+        match poll(&mut fds, timeout) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => {}
             Err(err) => return Err(err).context("poll"),
         }
@@ -170,6 +204,8 @@ fn follow(
                     eprintln!("kmview: Process {pid} detached");
                 }
             }
+            // What has happened until now.
+            source.pass_on(session, sink)?;
             return Ok(());
         }
     }

@@ -32,11 +32,19 @@ pub struct Recorded {
     ended: bool,
 }
 
+/// How many bytes it takes to wake us: few when somebody watches.
+fn wake(options: &cli::Trace, size: usize) -> u32 {
+    match options.count || options.output.is_some() {
+        true => size as u32 / 4,
+        false => 0,
+    }
+}
+
 impl Recorded {
     /// Has everything that is selected recorded.
     pub fn new(session: &Session, options: &cli::Trace, selected: &BothSets) -> Result<Self> {
         let size = (options.memory as usize) << 20;
-        let ring = session.ring(size, options.lossy, 0)?;
+        let ring = session.ring(size, options.lossy, wake(options, size))?;
         for what in [Calls::RecordEntry, Calls::RecordReturn] {
             session.set_all_calls(what, &selected.native, &selected.compat)?;
         }

@@ -6,14 +6,14 @@ use super::{
     abi_of,
     is_end,
     seconds,
+    ByThread,
     Sink, //
 };
 use crate::names;
 use kmview::{
     Abi,
     Kind,
-    Record,
-    ThreadId, //
+    Record, //
 };
 use std::{
     cmp::Reverse,
@@ -55,7 +55,10 @@ impl Count {
 pub struct Summary<W> {
     output: W,
     counts: HashMap<(Abi, i64), Count>,
-    inside: HashMap<ThreadId, (i64, u64)>,
+    /// The same for most calls, without a search: 64-bit ones, by number.
+    native: Vec<Count>,
+    /// The call in which a thread is, and when it began.
+    inside: ByThread<(i64, u64)>,
     lost: u64,
 }
 
@@ -65,8 +68,16 @@ impl<W: Write> Summary<W> {
         Summary {
             output,
             counts: HashMap::new(),
-            inside: HashMap::new(),
+            native: std::iter::repeat_with(Count::default).take(512).collect(),
+            inside: ByThread::default(),
             lost: 0,
+        }
+    }
+
+    fn count(&mut self, abi: Abi, nr: i64) -> &mut Count {
+        match usize::try_from(nr) {
+            Ok(place) if abi == Abi::Native && place < self.native.len() => &mut self.native[place],
+            _ => self.counts.entry((abi, nr)).or_default(),
         }
     }
 }
@@ -82,17 +93,14 @@ impl<W: Write> Sink for Summary<W> {
                 let Some((nr, began)) = self.inside.remove(&event.thread) else {
                     return Ok(());
                 };
-                let count = self.counts.entry((abi_of(event.arch), nr)).or_default();
+                let count = self.count(abi_of(event.arch), nr);
                 count.calls += 1;
                 count.errors += u64::from(ret.is_error);
                 count.ns += event.time.saturating_sub(began);
             }
             kind if is_end(kind) => {
                 if let Some((nr, _)) = self.inside.remove(&event.thread) {
-                    self.counts
-                        .entry((abi_of(event.arch), nr))
-                        .or_default()
-                        .calls += 1;
+                    self.count(abi_of(event.arch), nr).calls += 1;
                 }
             }
             _ => {}
@@ -107,7 +115,13 @@ impl<W: Write> Sink for Summary<W> {
     }
 
     fn end(&mut self) -> io::Result<()> {
-        let mut rows: Vec<_> = self.counts.drain().collect();
+        let native = std::mem::take(&mut self.native).into_iter().zip(0..);
+        let native = native.map(|(count, nr)| ((Abi::Native, nr), count));
+        let mut rows: Vec<_> = self
+            .counts
+            .drain()
+            .chain(native.filter(|(_, count)| count.calls != 0))
+            .collect();
         rows.sort_by_key(|((_, nr), count)| (Reverse(count.ns), Reverse(count.calls), *nr));
         let out = &mut self.output;
         let total = rows.iter().fold(Count::default(), |mut sum, (_, count)| {

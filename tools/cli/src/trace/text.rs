@@ -6,6 +6,7 @@ use super::{
     abi_of,
     seconds,
     Began,
+    ByThread,
     Ended,
     Sink, //
 };
@@ -26,12 +27,9 @@ use kmview::{
     Signal,
     ThreadId, //
 };
-use std::{
-    collections::HashMap,
-    io::{
-        self,
-        Write, //
-    }, //
+use std::io::{
+    self,
+    Write, //
 };
 
 /// A call that has begun.
@@ -51,7 +49,7 @@ pub struct Text<W> {
     quiet: bool,
     always_prefix: bool,
     to_file: bool,
-    open: HashMap<ThreadId, Open>,
+    open: ByThread<Open>,
     /// Whose line has no end yet.
     current: Option<ThreadId>,
     threads: usize,
@@ -69,7 +67,7 @@ impl<W: Write> Text<W> {
             quiet: options.quiet,
             always_prefix: options.follow && options.output.is_some(),
             to_file: options.output.is_some(),
-            open: HashMap::new(),
+            open: ByThread::default(),
             current: None,
             threads: 0,
             program: options.program.clone(),
@@ -108,7 +106,7 @@ impl<W: Write> Text<W> {
         self.leave_line()?;
         self.prefix(&record.event)?;
         let name = names::call(style.abi, entry.nr);
-        let call = calls::find(&name);
+        let call = calls::of(style.abi, entry.nr);
         let (arguments, shown) = style.arguments(call, &entry.args, &record.data, 0, false);
         write!(self.output, "{name}({arguments}")?;
         let open = Open {
@@ -134,7 +132,7 @@ impl<W: Write> Text<W> {
             return self.ret_alone(&record, style);
         };
         let name = names::call(style.abi, open.began.nr);
-        let call = calls::find(&name);
+        let call = calls::of(style.abi, open.began.nr);
         if self.current != Some(record.event.thread) {
             self.leave_line()?;
             self.prefix(&record.event)?;
