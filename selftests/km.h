@@ -173,4 +173,36 @@ static inline pid_t km_fork(int fd, struct kmview_event *event, int (*function)(
 	return pid;
 }
 
+/* Makes calls, threads and processes. */
+static inline void *busy_thread(void *arg)
+{
+	for (int i = 0; i < 5; i++)
+		raw_syscall(CALL, 0, 0, 0, 0, 0, 0);
+	return NULL;
+}
+
+static inline int busy(void)
+{
+	for (;;) {
+		pthread_t thread;
+		pid_t pid;
+		int fd;
+
+		raw_syscall(CALL, 0, 0, 0, 0, 0, 0);
+		fd = dup(1);
+		dup2(fd, 50);
+		fcntl(50, F_DUPFD, 1);
+		access("/tmp/../none", F_OK);
+		close_range(fd, 1020, 0);
+		shared->count[0]++;
+		if (!pthread_create(&thread, NULL, busy_thread, NULL))
+			pthread_join(thread, NULL);
+		pid = fork();
+		if (pid == 0)
+			_exit(0);
+		if (pid > 0)
+			waitpid(pid, NULL, 0);
+	}
+}
+
 #endif
