@@ -153,7 +153,7 @@ check 'a view in a view' says '^in$' km view --deny mkdir=EDOM "$kmview" view --
 check 'a trace in a view shows what the view shows' says 'nodename="box"' km view --hostname box "$kmview" trace uname -n
 check 'stat shows sessions' shows_sessions
 
-check 'trace shows a 32-bit program' says '^getpgid\(1073741823\) = [0-9-]+' km trace "$(dirname "$0")/calls32"
+check 'trace shows a 32-bit program' says '^getpgid\(1073741823\) += [0-9-]+' km trace "$(dirname "$0")/calls32"
 check 'the monitor of the README in C' says '^[0-9]+ calls uname\(0x[0-9a-f]+\): no$' "$(dirname "$0")/kmview_monitor" -c 'uname -n; true'
 check 'the monitor of the README in Rust' says '^[0-9]+ calls uname\(0x[0-9a-f]+\): no$' "$(dirname "$0")/kmview_monitor.bin" -c 'uname -n; true'
 

@@ -18,6 +18,11 @@ use std::fmt::Write;
 /// A string in C's notation.
 pub fn quoted(bytes: &[u8]) -> String {
     let mut shown = String::with_capacity(bytes.len() + 2);
+    quote(&mut shown, bytes);
+    shown
+}
+
+fn quote(shown: &mut String, bytes: &[u8]) {
     shown.push('"');
     let mut rest = bytes;
     loop {
@@ -48,16 +53,14 @@ pub fn quoted(bytes: &[u8]) -> String {
         rest = behind;
     }
     shown.push('"');
-    shown
 }
 
 /// The same of one that may have had more.
-fn cut(bytes: &[u8], more: bool) -> String {
-    let mut shown = quoted(bytes);
+fn cut(shown: &mut String, bytes: &[u8], more: bool) {
+    quote(shown, bytes);
     if more {
         shown.push_str("...");
     }
-    shown
 }
 
 /// How a program sees numbers, and how much of strings is shown.
@@ -70,18 +73,18 @@ pub struct Style {
 }
 
 impl Style {
-    fn string(&self, data: &Data, max: usize) -> String {
+    fn string(shown: &mut String, data: &Data, max: usize) {
         let bytes = match data.bytes.split_last() {
             Some((0, rest)) => rest,
             _ => &data.bytes[..],
         };
         let more = data.cut || bytes.len() > max;
-        cut(&bytes[..bytes.len().min(max)], more)
+        cut(shown, &bytes[..bytes.len().min(max)], more);
     }
 
-    fn buffer(&self, data: &Data) -> String {
+    fn buffer(&self, shown: &mut String, data: &Data) {
         let more = data.cut || data.bytes.len() > self.max;
-        cut(&data.bytes[..data.bytes.len().min(self.max)], more)
+        cut(shown, &data.bytes[..data.bytes.len().min(self.max)], more);
     }
 
     fn strings(&self, data: &Data) -> String {
@@ -103,51 +106,60 @@ impl Style {
         }
     }
 
-    fn pointer(value: u64) -> String {
-        match value {
-            0 => "NULL".to_owned(),
-            _ => format!("{value:#x}"),
-        }
-    }
-
     /// One argument, or a result.
     pub fn argument(&self, arg: &Arg, value: u64, data: Option<&Data>) -> String {
+        let mut shown = String::new();
+        self.show(&mut shown, arg, value, data);
+        shown
+    }
+
+    fn show(&self, shown: &mut String, arg: &Arg, value: u64, data: Option<&Data>) {
         let data = data.filter(|data| !data.fault || !data.bytes.is_empty());
-        match (arg, data) {
-            (Arg::Path, Some(data)) => self.string(data, usize::MAX),
-            (Arg::Str, Some(data)) => self.string(data, self.max),
-            (Arg::Strings, Some(data)) => self.strings(data),
-            (Arg::In(_) | Arg::Out(_), Some(data)) => self.buffer(data),
-            (Arg::Signals, Some(data)) => signals(&data.bytes),
-            (Arg::Reads(what) | Arg::Fills(what), Some(data)) => what
-                .show(&data.bytes)
-                .unwrap_or_else(|| Self::pointer(value)),
-            (Arg::Int | Arg::Fd, _) => (value as i32).to_string(),
-            (Arg::DirFd, _) if value as i32 == libc::AT_FDCWD => "AT_FDCWD".to_owned(),
-            (Arg::DirFd | Arg::Id, _) => (value as i32).to_string(),
-            (Arg::Uint, _) => (value as u32).to_string(),
-            (Arg::Long, _) => self.wide(value).to_string(),
-            (Arg::Ulong, _) => value.to_string(),
-            (Arg::Hex, _) => format!("{value:#x}"),
-            (Arg::Oct, _) if value == 0 => "0".to_owned(),
-            (Arg::Oct, _) => format!("0{:o}", value as u32),
-            (Arg::Sig, _) => names::signal(value as i32).into_owned(),
-            (Arg::Names(names), _) => names.show(value),
-            _ => Self::pointer(value),
-        }
+        // Into a string nothing fails.
+        let _ = match (arg, data) {
+            (Arg::Path, Some(data)) => {
+                Self::string(shown, data, usize::MAX);
+                Ok(())
+            }
+            (Arg::Str, Some(data)) => {
+                Self::string(shown, data, self.max);
+                Ok(())
+            }
+            (Arg::In(_) | Arg::Out(_), Some(data)) => {
+                self.buffer(shown, data);
+                Ok(())
+            }
+            (Arg::Strings, Some(data)) => shown.write_str(&self.strings(data)),
+            (Arg::Signals, Some(data)) => shown.write_str(&signals(&data.bytes)),
+            (Arg::Reads(what) | Arg::Fills(what), Some(data)) => match what.show(&data.bytes) {
+                Some(text) => shown.write_str(&text),
+                None => pointer(shown, value),
+            },
+            (Arg::DirFd, _) if value as i32 == libc::AT_FDCWD => shown.write_str("AT_FDCWD"),
+            (Arg::Int | Arg::Fd | Arg::DirFd | Arg::Id, _) => write!(shown, "{}", value as i32),
+            (Arg::Uint, _) => write!(shown, "{}", value as u32),
+            (Arg::Long, _) => write!(shown, "{}", self.wide(value)),
+            (Arg::Ulong, _) => write!(shown, "{value}"),
+            (Arg::Hex, _) => write!(shown, "{value:#x}"),
+            (Arg::Oct, _) if value == 0 => shown.write_str("0"),
+            (Arg::Oct, _) => write!(shown, "0{:o}", value as u32),
+            (Arg::Sig, _) => shown.write_str(&names::signal(value as i32)),
+            (Arg::Names(names), _) => shown.write_str(&names.show(value)),
+            _ => pointer(shown, value),
+        };
     }
 
     /// The arguments that are known, from the `first` one up to one that is only `filled` by the call,
-    /// unless that has been made. Gives how far it came.
+    /// unless that has been made, behind what is `shown`. Gives how far it came.
     pub fn arguments(
         &self,
+        shown: &mut String,
         call: Option<&Call>,
         args: &[u64; 6],
         data: &[Data],
         first: usize,
         made: bool,
-    ) -> (String, usize) {
-        let mut shown = String::with_capacity(128);
+    ) -> usize {
         let count = call.map_or(args.len(), |call| call.args.len());
         let mut n = first;
         while n < count {
@@ -164,10 +176,10 @@ impl Style {
                 shown.push_str(", ");
             }
             let copied = data.iter().find(|data| usize::from(data.arg) == n);
-            shown.push_str(&self.argument(&arg, args[n], copied));
+            self.show(shown, &arg, args[n], copied);
             n += 1;
         }
-        (shown, n)
+        n
     }
 
     /// The result, from the space behind the closing parenthesis on.
@@ -192,6 +204,13 @@ fn is_absent(call: &Call, n: usize, args: &[u64; 6]) -> bool {
     matches!(call.name, "open" | "openat")
         && matches!(call.args[n], Arg::Oct)
         && args[n - 1] & creating == 0
+}
+
+fn pointer(shown: &mut String, value: u64) -> std::fmt::Result {
+    match value {
+        0 => shown.write_str("NULL"),
+        _ => write!(shown, "{value:#x}"),
+    }
 }
 
 /// A set of signals.
@@ -225,6 +244,19 @@ mod tests {
         max: 4,
     };
 
+    fn arguments(
+        name: &str,
+        args: &[u64; 6],
+        data: &[Data],
+        first: usize,
+        made: bool,
+    ) -> (String, usize) {
+        let mut shown = String::new();
+        let call = calls::find(name);
+        let end = STYLE.arguments(&mut shown, call, args, data, first, made);
+        (shown, end)
+    }
+
     fn data(arg: u8, bytes: &[u8]) -> Data {
         Data {
             arg,
@@ -244,7 +276,7 @@ mod tests {
         let call = calls::find("openat");
         let args = [-100i64 as u64, 0x1000, libc::O_RDONLY as u64, 0o644, 0, 0];
         let copied = [data(1, b"/etc/passwd\0")];
-        let (shown, end) = STYLE.arguments(call, &args, &copied, 0, false);
+        let (shown, end) = arguments("openat", &args, &copied, 0, false);
         assert_eq!(shown, "AT_FDCWD, \"/etc/passwd\", O_RDONLY");
         assert_eq!(end, 4);
         assert_eq!(
@@ -255,29 +287,22 @@ mod tests {
 
     #[test]
     fn what_a_call_fills_comes_when_it_was_made() {
-        let call = calls::find("read");
         let args = [3, 0x1000, 100, 0, 0, 0];
-        let (shown, next) = STYLE.arguments(call, &args, &[], 0, false);
+        let (shown, next) = arguments("read", &args, &[], 0, false);
         assert_eq!((shown.as_str(), next), ("3", 1));
-        let (shown, _) = STYLE.arguments(call, &args, &[data(1, b"hello")], next, true);
+        let (shown, _) = arguments("read", &args, &[data(1, b"hello")], next, true);
         assert_eq!(shown, ", \"hell\"..., 100");
     }
 
     #[test]
     fn what_is_not_known_is_shown_in_numbers() {
-        let (shown, _) = STYLE.arguments(None, &[1, 2, 3, 4, 5, 6], &[], 0, false);
+        let (shown, _) = arguments("no such call", &[1, 2, 3, 4, 5, 6], &[], 0, false);
         assert_eq!(shown, "0x1, 0x2, 0x3, 0x4, 0x5, 0x6");
         let fault = Data {
             fault: true,
             ..data(0, b"")
         };
-        let (shown, _) = STYLE.arguments(
-            calls::find("chdir"),
-            &[0x77, 0, 0, 0, 0, 0],
-            &[fault],
-            0,
-            false,
-        );
+        let (shown, _) = arguments("chdir", &[0x77, 0, 0, 0, 0, 0], &[fault], 0, false);
         assert_eq!(shown, "0x77");
     }
 }

@@ -37,9 +37,14 @@ struct Open {
     began: Began,
     /// How many arguments have been shown.
     shown: usize,
+    /// How long its part of the line is.
+    column: usize,
     /// Its line was left for that of another thread.
     left: bool,
 }
+
+/// The column of results.
+const RESULTS_AT: usize = 40;
 
 /// Writes lines.
 pub struct Text<W> {
@@ -55,6 +60,8 @@ pub struct Text<W> {
     threads: usize,
     program: Vec<String>,
     first: bool,
+    /// What is being put together.
+    text: String,
 }
 
 impl<W: Write> Text<W> {
@@ -72,16 +79,25 @@ impl<W: Write> Text<W> {
             threads: 0,
             program: options.program.clone(),
             first: true,
+            text: String::new(),
         }
     }
 
-    fn prefix(&mut self, event: &Event) -> io::Result<()> {
+    /// Says which thread it is, if that needs to be said. Gives how long that is.
+    fn prefix(&mut self, event: &Event) -> io::Result<usize> {
+        let tid = event.tid;
+        let digits = tid
+            .checked_ilog10()
+            .map_or(1, |last| last as usize + 1)
+            .max(5);
         if self.to_file && self.always_prefix {
-            write!(self.output, "{:<5} ", event.tid)
+            write!(self.output, "{tid:<5} ")?;
+            Ok(digits + 1)
         } else if self.threads > 1 {
-            write!(self.output, "[pid {:>5}] ", event.tid)
+            write!(self.output, "[pid {tid:>5}] ")?;
+            Ok(digits + 7)
         } else {
-            Ok(())
+            Ok(0)
         }
     }
 
@@ -104,11 +120,14 @@ impl<W: Write> Text<W> {
         };
         self.first = false;
         self.leave_line()?;
-        self.prefix(&record.event)?;
+        let prefix = self.prefix(&record.event)?;
         let name = names::call(style.abi, entry.nr);
         let call = calls::of(style.abi, entry.nr);
-        let (arguments, shown) = style.arguments(call, &entry.args, &record.data, 0, false);
-        write!(self.output, "{name}({arguments}")?;
+        self.text.clear();
+        self.text.push_str(&name);
+        self.text.push('(');
+        let shown = style.arguments(&mut self.text, call, &entry.args, &record.data, 0, false);
+        self.output.write_all(self.text.as_bytes())?;
         let open = Open {
             began: Began {
                 nr: entry.nr,
@@ -117,6 +136,7 @@ impl<W: Write> Text<W> {
                 time: record.event.time,
             },
             shown,
+            column: prefix + self.text.len(),
             left: false,
         };
         self.current = Some(record.event.thread);
@@ -135,15 +155,30 @@ impl<W: Write> Text<W> {
         let call = calls::of(style.abi, open.began.nr);
         if self.current != Some(record.event.thread) {
             self.leave_line()?;
-            self.prefix(&record.event)?;
-            write!(self.output, "<... {name} resumed>")?;
+            let prefix = self.prefix(&record.event)?;
+            let resumed = format!("<... {name} resumed>");
+            self.output.write_all(resumed.as_bytes())?;
+            open.column = prefix + resumed.len();
         }
         self.current = None;
         open.began.data.append(&mut record.data);
-        let (arguments, _) =
-            style.arguments(call, &open.began.args, &open.began.data, open.shown, true);
-        let result = style.result(call, ret.result, ret.is_error);
-        write!(self.output, "{arguments}) = {result}")?;
+        self.text.clear();
+        style.arguments(
+            &mut self.text,
+            call,
+            &open.began.args,
+            &open.began.data,
+            open.shown,
+            true,
+        );
+        self.text.push(')');
+        // Results stand below each other, if they can.
+        let spaces = RESULTS_AT.saturating_sub(open.column + self.text.len());
+        self.text.extend(std::iter::repeat_n(' ', spaces.max(1)));
+        self.text.push_str("= ");
+        self.text
+            .push_str(&style.result(call, ret.result, ret.is_error));
+        self.output.write_all(self.text.as_bytes())?;
         if self.time {
             let took = record.event.time.saturating_sub(open.began.time);
             write!(self.output, " <{:.6}>", seconds(took))?;
