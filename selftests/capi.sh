@@ -128,7 +128,7 @@ once() {
 	ins utrace_ctest && ./capi -t values_that_mean_nothing_are_resume || return
 	heard | grep 'which means nothing' >"$work/warnings"
 	cat "$work/warnings"
-	[ "$(wc -l <"$work/warnings")" = 1 ] && grep 'report_syscall_entry .utrace_ctest. returned 0x3' "$work/warnings"
+	[ "$(wc -l <"$work/warnings")" = 1 ] && grep 'report_syscall_entry .utrace_ctest. returned 0x7' "$work/warnings"
 }
 check 'a callback that returns nonsense is named, once' once
 

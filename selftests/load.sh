@@ -370,6 +370,24 @@ stopped() {
 }
 check 'unload while an untraced process is stopped' stopped
 
+# The trap flag is off, and the last trap has been taken, when the code that knows of it is gone.
+goes_while_stepping() {
+	"$(dirname "$0")/step_loop" &
+	pid=$!
+	n=0
+	while [ $n -lt 5 ]; do
+		ins utrace && ins utrace_test && "$(dirname "$0")/step_loop" $pid $((n * 2)) || return
+		rmmod utrace_test && rmmod utrace && nothing_left || return
+		kill -0 $pid || return
+		n=$((n + 1))
+	done
+	kill $pid
+	wait $pid
+	# Killed by SIGTERM, not by a trap, nor by itself.
+	[ $? = 143 ] && quiet
+}
+check 'modules go while a thread steps' goes_while_stepping
+
 # One that was stopped under an engine returns through us: until then the module stays.
 stopped_traced() {
 	ins utrace && ins utrace_test || return

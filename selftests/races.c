@@ -104,15 +104,16 @@ TEST_F(races, race_03_stop_is_over_when_the_next_is_called)
 
 /* --- 9: REPORT and INTERRUPT in the windows in which a resume was lost --------------------------- */
 
+static const struct { unsigned int flag, place; } windows[] = {
+	{ UT_F_HOLD_CALLBACK, UT_IN_CALLBACK },
+	{ UT_F_HOLD_RETURNED, UT_IN_RETURNED },
+	{ UT_F_HOLD_BEFORE_PARK, UT_IN_BEFORE_PARK },
+};
+static const unsigned int kinds[] = { UT_SYSCALL_ENTRY, UT_SYSCALL_EXIT };
+
 static void asked_in_every_window(struct __test_metadata *_metadata, FIXTURE_DATA(races) *self,
 				  unsigned int action)
 {
-	static const struct { unsigned int flag, place; } windows[] = {
-		{ UT_F_HOLD_CALLBACK, UT_IN_CALLBACK },
-		{ UT_F_HOLD_RETURNED, UT_IN_RETURNED },
-		{ UT_F_HOLD_BEFORE_PARK, UT_IN_BEFORE_PARK },
-	};
-	static const unsigned int kinds[] = { UT_SYSCALL_ENTRY, UT_SYSCALL_EXIT };
 	struct ut_event event;
 	long r;
 
@@ -142,6 +143,27 @@ TEST_F(races, race_09_report_in_every_window)
 TEST_F(races, race_09_interrupt_in_every_window)
 {
 	asked_in_every_window(_metadata, self, UT_INTERRUPT);
+}
+
+/* A step is no less sure: the call, before it is made, and behind it one instruction. */
+TEST_F(races, race_09_singlestep_in_every_window)
+{
+	struct ut_event event;
+	long r;
+
+	ASSERT_GE(attach(self, UT_SYSCALL_ENTRY | UT_SYSCALL_EXIT | UT_QUIESCE | UT_SIGNAL_CORE), 0);
+	for (int i = 0; i < 6; i++) {
+		ut_on(self->fd, self->engine, kinds[i / 3], CALL, UT_STOP, windows[i % 3].flag, 1);
+		ASSERT_EQ(0, tracee_call(&self->tracee));
+		ASSERT_EQ(0, ut_wait_held(self->fd, self->engine, windows[i % 3].place));
+		ASSERT_EQ(0, ut_control(self->fd, self->engine, UT_SINGLESTEP));
+		ASSERT_EQ(0, ut_go(self->fd, self->engine));
+		ASSERT_EQ(0, ut_next_of(self->fd, &event, UT_SIGNAL_CORE, SIGTRAP)) TH_LOG("window %d", i);
+		EXPECT_EQ(i < 3 ? 1 /* TRAP_BRKPT */ : 2 /* TRAP_TRACE */, event.result);
+		ASSERT_EQ(0, tracee_result(&self->tracee, &r)) TH_LOG("window %d", i);
+		EXPECT_EQ(getpid(), r);
+		EXPECT_EQ(0, ut_drain(self->fd, UT_SIGNAL_CORE, -1, -1));
+	}
 }
 
 /* --- 13: a SIGKILL while the tracer is inside control or reads memory ----------------------------- */

@@ -38,6 +38,8 @@
 #define UT_STOP			0
 #define UT_INTERRUPT		1
 #define UT_REPORT		2
+#define UT_SINGLESTEP		3
+#define UT_BLOCKSTEP		4
 #define UT_RESUME		5
 #define UT_DETACH		6
 
@@ -209,6 +211,7 @@ struct ut_examine {
 #define UT_FIND		_IOWR('u', 12, struct ut_attach)
 #define UT_FAIL_ATTACH	_IOWR('u', 13, struct ut_op)	/* the value-th attach from now: ENOMEM */
 #define UT_COUNT	_IOWR('u', 14, struct ut_op)	/* in ticket: the engine's events so far */
+#define UT_STEPS	_IOWR('u', 60, struct ut_op)	/* out, found: 1 single step, 2 block step */
 #define UT_EXAMINE	_IOWR('u', 40, struct ut_examine)
 #define UT_EXAMINED	_IOWR('u', 41, struct ut_examine)	/* what it came to in the callback */
 

@@ -23,8 +23,11 @@
  *   RESUME               any, self      0; -ESRCH
  *   DETACH               task, self     0: no callback any more; -EINPROGRESS: one runs, and is the
  *                                       last; -EALREADY: that one is report_death(); -ESRCH
- *   SINGLESTEP BLOCKSTEP any, self      -EOPNOTSUPP -ESRCH
+ *   SINGLESTEP           any, self      0; -ESRCH; -EINVAL: the engine has not asked for QUIESCE
+ *   BLOCKSTEP            any, self      the same; -EOPNOTSUPP: utrace_has_block_step()
  *   anything else        any, self      -EINVAL -ESRCH
+ * utrace_has_single_step any            true
+ * utrace_has_block_step  any            whether the processor can
  * utrace_barrier         sleep, self    0; -ESRCH -ERESTARTSYS
  * utrace_stop_ticket     self           ticket; 0: no callback that could stop
  * utrace_stop_engine     any, self      as utrace_control STOP, and the ticket
@@ -47,8 +50,6 @@
  * utrace_skip_syscall    sleep          0; -EINVAL: not parked at the entry of a call
  * utrace_engine_get      any            -
  * utrace_engine_put      any, as far as release() allows it; the last one calls that
- *
- * Not there yet: stepping, whose numbers are refused with -EOPNOTSUPP.
  *
  * A module that was written for the old header needs
  *
@@ -142,8 +143,12 @@ enum utrace_events {
  *	user mode; from report_death() never.
  * @UTRACE_INTERRUPT: as @UTRACE_REPORT, and a blocking system call is left for it
  * @UTRACE_REPORT: it runs, but report_quiesce() comes before user mode
- * @UTRACE_SINGLESTEP: refused for now
- * @UTRACE_BLOCKSTEP: refused for now
+ * @UTRACE_SINGLESTEP: it runs one instruction in user mode, and gets a SIGTRAP, which is reported as
+ *	a signal (TRAP_TRACE; TRAP_BRKPT after a system call, and at the first instruction of a handler).
+ *	The program does not get it unless an engine lets it through, or it has set the trap flag itself;
+ *	a ptracer that steps the thread, too, does.
+ * @UTRACE_BLOCKSTEP: the same to the next branch that is taken; one instruction, if another engine
+ *	wants that, or the processor cannot (utrace_has_block_step())
  * @UTRACE_RESUME: it runs
  * @UTRACE_DETACH: the engine is detached
  * @UTRACE_RESUME_MAX: the first number that is none
@@ -153,6 +158,10 @@ enum utrace_events {
  *
  * Unlike before, an engine need not have asked for QUIESCE for its stop to be honoured, and the stop
  * of a callback need not be confirmed in another one.
+ *
+ * A step that an engine wants is kept until the trap comes, or a callback of a round before user mode
+ * (report_quiesce() without an event, or report_signal()) returns something else: who wants to go on
+ * stepping says so each time. In a system call the step is what is left of that.
  */
 enum utrace_resume_action {
 	UTRACE_STOP = 0,
@@ -429,6 +438,8 @@ int __must_check utrace_set_events(struct task_struct *target, struct utrace_eng
  *   that was asked for from outside and is not reached yet.
  * * %UTRACE_INTERRUPT: the same, and the thread leaves a blocking system call for it. An engine that
  *   asks for events of signals gets report_signal() with %UTRACE_SIGNAL_REPORT.
+ * * %UTRACE_SINGLESTEP, %UTRACE_BLOCKSTEP: as %UTRACE_RESUME, by one step, if the thread is stopped for
+ *   this engine; else as %UTRACE_REPORT, whose answer can be to step
  * * %UTRACE_DETACH: ends the attachment, and what holds the thread for it
  *
  * Context: Any, hard interrupts included, and never sleeps; but %UTRACE_DETACH in process context
@@ -443,11 +454,34 @@ int __must_check utrace_set_events(struct task_struct *target, struct utrace_eng
  * * -%EALREADY: for %UTRACE_DETACH: the same, and that callback is report_death()
  * * -%ESRCH: the engine is detached or not @target's, or the thread is dying or dead, which leaves
  *   only %UTRACE_DETACH
- * * -%EINVAL: no such action, or %UTRACE_REPORT from an engine that has not asked for QUIESCE
- * * -%EOPNOTSUPP: stepping
+ * * -%EINVAL: no such action, or %UTRACE_REPORT or a step from an engine that has not asked for
+ *   QUIESCE
+ * * -%EOPNOTSUPP: %UTRACE_BLOCKSTEP, and no utrace_has_block_step()
  */
 int __must_check utrace_control(struct task_struct *target, struct utrace_engine *engine,
 				enum utrace_resume_action action);
+
+/**
+ * utrace_has_single_step - can threads be stepped by one instruction?
+ *
+ * Historic arch_has_single_step(), for utrace_control() and callbacks.
+ *
+ * Context: Any.
+ *
+ * Return: true.
+ */
+bool utrace_has_single_step(void);
+
+/**
+ * utrace_has_block_step - can threads be stepped to the next branch?
+ *
+ * Historic arch_has_block_step(); and tried, as not every hypervisor and no emulator passes that on.
+ *
+ * Context: Any.
+ *
+ * Return: Whether the processor does it.
+ */
+bool utrace_has_block_step(void);
 
 /**
  * utrace_barrier - wait until no callback of an engine runs

@@ -72,10 +72,11 @@ module! {
     },
 }
 
-// Dropped in this order: nobody looks at the engines any more, no hook is entered any more, what C
-// has forgotten is let go, then no thread is inside, then the rest.
+// Dropped in this order: nobody looks at the engines any more, no thread steps any more, no hook is
+// entered any more, what C has forgotten is let go, then no thread is inside, then the rest.
 struct UtraceModule {
     _files: Pin<KBox<engine::show::Files>>,
+    _steps: engine::NoneUnderWay,
     _hooks: tracehook::Hooks<engine::Events>,
     _c: capi::Running,
     _engines: engine::Running,
@@ -91,6 +92,7 @@ impl kernel::Module for UtraceModule {
         let hooks = tracehook::Hooks::install()?;
         Ok(UtraceModule {
             _files: engine::show::Files::new()?,
+            _steps: engine::NoneUnderWay,
             _hooks: hooks,
             _c: c,
             _engines: engines,

@@ -104,6 +104,8 @@ impl Script {
             (_, 0) => Action::Stop,
             (_, 1) => Action::Interrupt,
             (_, 2) => Action::Report,
+            (_, 3) => Action::SingleStep,
+            (_, 4) => Action::BlockStep,
             (_, 6) => Action::Detach,
             _ => Action::Resume,
         }
@@ -126,6 +128,8 @@ impl Op {
             0 => Control::Stop,
             1 => Control::Interrupt,
             2 => Control::Report,
+            3 => Control::SingleStep,
+            4 => Control::BlockStep,
             5 => Control::Resume,
             6 => Control::Detach,
             _ => return Err(EINVAL),
@@ -190,3 +194,4 @@ pub(crate) const GO: u32 = _IOWR::<Op>(U, 11);
 pub(crate) const FIND: u32 = _IOWR::<Attach>(U, 12);
 pub(crate) const FAIL_ATTACH: u32 = _IOWR::<Op>(U, 13);
 pub(crate) const COUNT: u32 = _IOWR::<Op>(U, 14);
+pub(crate) const STEPS: u32 = _IOWR::<Op>(U, 60);

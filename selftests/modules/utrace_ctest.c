@@ -740,6 +740,9 @@ static int operate(struct session *session, unsigned int cmd, struct ut_op *op)
 		wait_for_completion(&slot->irq_done);
 		op->ticket = slot->irq_op.ticket;
 		return slot->irq_result;
+	case UT_STEPS:
+		op->found = utrace_has_single_step() | utrace_has_block_step() << 1;
+		return 0;
 	case UC_DATA:
 		slot->engine->data = slot_of(session, op->value);
 		return 0;

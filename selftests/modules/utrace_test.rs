@@ -703,6 +703,10 @@ impl Session {
                 op.ticket = state.slots.get(index).ok_or(EBADF)?.events;
                 Ok(())
             }
+            STEPS => {
+                op.found = u32::from(has_single_step()) | u32::from(has_block_step()) << 1;
+                Ok(())
+            }
             FAIL_ATTACH => {
                 testing::fail_attach(op.value);
                 Ok(())

@@ -32,7 +32,8 @@ use crate::{
         calls::CallSet,
         control,
         global,
-        object, //
+        object,
+        step, //
     },
     sys::task, //
 };
@@ -87,6 +88,17 @@ pub fn with_ptrace_access<R>(thread: &Task, f: impl FnOnce() -> Result<R>) -> Re
     f()
 }
 
+/// Whether threads can be stepped by one instruction: `arch_has_single_step()`. From any context.
+pub fn has_single_step() -> bool {
+    true
+}
+
+/// Whether threads can be stepped to the next branch: `arch_has_block_step()`, and the processor,
+/// which may be an emulated one, really does it. From any context.
+pub fn has_block_step() -> bool {
+    step::has_block()
+}
+
 /// What an engine can be asked for with [`EngineRef::control`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control {
@@ -97,7 +109,13 @@ pub enum Control {
     Interrupt,
     /// `UTRACE_REPORT`: run, but call [`Tracer::quiesce`] before user mode.
     Report,
-    /// `UTRACE_RESUME`: run.
+    /// `UTRACE_SINGLESTEP`: let a thread that is stopped for this engine go on by one step
+    /// ([`Action::SingleStep`](super::Action::SingleStep)). One that is not, and one that has not
+    /// reached the stop that was asked for: as [`Control::Report`], whose answer can be to step.
+    SingleStep,
+    /// `UTRACE_BLOCKSTEP`: the same to the next branch that is taken.
+    BlockStep,
+    /// `UTRACE_RESUME`: run. A step that the engine has asked for before is not made.
     Resume,
     /// `UTRACE_DETACH`: end the attachment.
     Detach,
@@ -140,12 +158,15 @@ impl EngineRef {
     /// * `EINPROGRESS`: the thread has not stopped yet, but will ([`Control::Stop`]); a callback
     ///   runs, and the engine is detached when it returns ([`Control::Detach`]).
     /// * `EALREADY`: the death report runs; the engine is detached after it ([`Control::Detach`]).
-    /// * `EINVAL`: [`Control::Report`] on an engine without [`EventSet::QUIESCE`].
+    /// * `EINVAL`: [`Control::Report`] or a step on an engine without [`EventSet::QUIESCE`].
+    /// * `EOPNOTSUPP`: [`Control::BlockStep`], and no [`has_block_step`].
     pub fn control(&self, action: Control) -> Result {
         let action = match action {
             Control::Stop => Wish::Stop,
             Control::Interrupt => Wish::Interrupt,
             Control::Report => Wish::Report,
+            Control::SingleStep => Wish::SingleStep,
+            Control::BlockStep => Wish::BlockStep,
             Control::Resume => Wish::Resume,
             Control::Detach => Wish::Detach,
         };

@@ -45,6 +45,8 @@ pub use examine::{
     SyscallInfo, //
 };
 pub use handle::{
+    has_block_step,
+    has_single_step,
     thread_by_pid,
     with_ptrace_access,
     AttachOptions,

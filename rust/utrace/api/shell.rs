@@ -45,6 +45,8 @@ impl From<Action> for Verdict {
             Action::Stop | Action::Pause => Wish::Stop,
             Action::Interrupt => Wish::Interrupt,
             Action::Report => Wish::Report,
+            Action::SingleStep => Wish::SingleStep,
+            Action::BlockStep => Wish::BlockStep,
             Action::Resume => Wish::Resume,
             Action::Detach => Wish::Detach,
         });

@@ -36,6 +36,19 @@ pub enum Action {
     Interrupt,
     /// `UTRACE_REPORT`: call [`Tracer::quiesce`] before the thread enters user mode.
     Report,
+    /// `UTRACE_SINGLESTEP`: run one instruction in user mode, then SIGTRAP is reported to
+    /// [`Tracer::signal`]: `TRAP_TRACE`, or after a system call, and at the first instruction of a
+    /// handler, `TRAP_BRKPT`. The program does not get it unless an engine chooses
+    /// [`Disposition::Deliver`](super::Disposition::Deliver), or the program has set the trap flag
+    /// itself; a ptracer that steps the thread, too, does.
+    ///
+    /// From [`Tracer::signal`], and from [`Tracer::quiesce`] without an event, the answer takes the
+    /// place of what the engine wanted before: who wants to go on stepping says so each time. From
+    /// any other callback it is kept until then; in a system call the step is what is left of it.
+    SingleStep,
+    /// `UTRACE_BLOCKSTEP`: the same to the next branch that is taken. One instruction, where another
+    /// engine wants that, or the processor cannot ([`has_block_step`](super::has_block_step)).
+    BlockStep,
     /// `UTRACE_RESUME`: run.
     Resume,
     /// `UTRACE_DETACH`: end the attachment.

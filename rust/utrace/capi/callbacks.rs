@@ -71,6 +71,8 @@ same! {
     bindings::utrace_resume_action_UTRACE_STOP = Wish::Stop as u32;
     bindings::utrace_resume_action_UTRACE_INTERRUPT = Wish::Interrupt as u32;
     bindings::utrace_resume_action_UTRACE_REPORT = Wish::Report as u32;
+    bindings::utrace_resume_action_UTRACE_SINGLESTEP = Wish::SingleStep as u32;
+    bindings::utrace_resume_action_UTRACE_BLOCKSTEP = Wish::BlockStep as u32;
     bindings::utrace_resume_action_UTRACE_RESUME = Wish::Resume as u32;
     bindings::utrace_resume_action_UTRACE_DETACH = Wish::Detach as u32;
 }

@@ -23,6 +23,8 @@ void utrace_warn_signal(int sig)
 EXPORT_SYMBOL_GPL(utrace_attach_task);
 EXPORT_SYMBOL_GPL(utrace_set_events);
 EXPORT_SYMBOL_GPL(utrace_control);
+EXPORT_SYMBOL_GPL(utrace_has_single_step);
+EXPORT_SYMBOL_GPL(utrace_has_block_step);
 EXPORT_SYMBOL_GPL(utrace_barrier);
 EXPORT_SYMBOL_GPL(utrace_stop_ticket);
 EXPORT_SYMBOL_GPL(utrace_stop_engine);

@@ -21,14 +21,12 @@ use crate::{
     engine::{
         attach,
         control,
-        object::Engine, //
+        object::Engine,
+        step, //
     },
     sys::{
         bindings,
-        errno::{
-            einprogress,
-            eopnotsupp, //
-        },
+        errno::einprogress,
         module,
         task, //
     }, //
@@ -138,11 +136,7 @@ fn set_events(object: &CRef, target: *mut bindings::task_struct, mask: c_ulong) 
 
 fn ask(object: &CRef, target: *mut bindings::task_struct, action: u32) -> Result {
     let engine = engine_of(object, target)?;
-    match action {
-        bindings::utrace_resume_action_UTRACE_SINGLESTEP
-        | bindings::utrace_resume_action_UTRACE_BLOCKSTEP => Err(eopnotsupp()),
-        action => control::control(&engine, Wish::from_number(action).ok_or(EINVAL)?),
-    }
+    control::control(&engine, Wish::from_number(action).ok_or(EINVAL)?)
 }
 
 c_abi! {
@@ -199,6 +193,24 @@ c_abi! {
         // SAFETY: By the contract; used in this function only.
         let object = unsafe { CRef::borrow_raw(engine) };
         to_errno(ask(&object, target, action))
+    }
+
+    /// See the header.
+    ///
+    /// # Safety
+    ///
+    /// None is needed.
+    unsafe fn utrace_has_single_step() -> bool {
+        true
+    }
+
+    /// See the header.
+    ///
+    /// # Safety
+    ///
+    /// None is needed.
+    unsafe fn utrace_has_block_step() -> bool {
+        step::has_block()
     }
 
     /// See the header.

@@ -13,6 +13,10 @@ pub(crate) enum Wish {
     Interrupt = 1,
     /// Report again before user mode.
     Report = 2,
+    /// Run one instruction.
+    SingleStep = 3,
+    /// Run to the next branch that is taken.
+    BlockStep = 4,
     /// Run.
     Resume = 5,
     /// End the attachment.
@@ -26,11 +30,54 @@ impl Wish {
             Wish::Stop,
             Wish::Interrupt,
             Wish::Report,
+            Wish::SingleStep,
+            Wish::BlockStep,
             Wish::Resume,
             Wish::Detach,
         ]
         .into_iter()
         .find(|wish| *wish as u32 == number)
+    }
+
+    /// The step that it asks for.
+    pub(crate) const fn step(self) -> Option<Step> {
+        match self {
+            Wish::SingleStep => Some(Step::Instruction),
+            Wish::BlockStep => Some(Step::Block),
+            _ => None,
+        }
+    }
+}
+
+/// How far a thread goes in user mode before it traps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Step {
+    /// One instruction.
+    Instruction = Wish::SingleStep as u32,
+    /// To the next branch that is taken.
+    Block = Wish::BlockStep as u32,
+}
+
+impl Step {
+    /// The step of this number; 0 stands for none.
+    pub(crate) const fn from_raw(raw: u32) -> Option<Step> {
+        const INSTRUCTION: u32 = Step::Instruction as u32;
+        const BLOCK: u32 = Step::Block as u32;
+        match raw {
+            INSTRUCTION => Some(Step::Instruction),
+            BLOCK => Some(Step::Block),
+            _ => None,
+        }
+    }
+
+    /// What satisfies two engines: the shorter one.
+    pub(crate) const fn merge(a: Option<Step>, b: Option<Step>) -> Option<Step> {
+        match (a, b) {
+            (Some(Step::Instruction), _) | (_, Some(Step::Instruction)) => Some(Step::Instruction),
+            (Some(Step::Block), _) | (_, Some(Step::Block)) => Some(Step::Block),
+            (None, None) => None,
+        }
     }
 }
 

@@ -99,6 +99,10 @@ pub(crate) const fn signal_of(events: u32) -> Option<Event> {
 /// The events that end with the thread, and so have rules of their own in `utrace_set_events`.
 pub(crate) const DEATHS: u32 = Event::Death.bit() | Event::Quiesce.bit();
 
+/// Beside the events that engines want of a thread: it steps, and so its signals and system calls
+/// matter to us.
+pub(crate) const STEPS: u32 = 1 << 30;
+
 /// All events that are reported today.
 pub(crate) const ALL: u32 = (1 << 14) - 1;
 

@@ -18,7 +18,8 @@ use super::{
     thread::{
         Engines,
         List,
-        Utrace, //
+        Utrace,
+        STEPPING, //
     }, //
 };
 use crate::{
@@ -29,10 +30,12 @@ use crate::{
     },
     sys::{
         module,
+        step::Phase,
         task::{
             self,
             smp_mb, //
         },
+        task_work::Notify,
         trace::{
             self,
             Counter, //
@@ -248,7 +251,12 @@ fn add(
 pub(crate) fn update_wants(utrace: &Arc<Utrace>) {
     let list = utrace.list.lock();
     let engines = list.engines.iter().flat_map(|engines| engines.0.iter());
-    let wants = engines.fold(0, |wants, engine| wants | engine.events());
+    let steps = if utrace.has(STEPPING) {
+        event::STEPS
+    } else {
+        0
+    };
+    let wants = engines.fold(steps, |wants, engine| wants | engine.events());
     let before = utrace.wants();
     utrace.set_wants(wants);
     syscall_bit::update::<Events>(&utrace.task);
@@ -294,17 +302,8 @@ pub(crate) fn notify_waiters(utrace: &Utrace) {
     utrace.settled.notify_all();
 }
 
-/// Undoes an attachment. Called once, by the party that the engine's life names.
-pub(crate) fn clean_up(engine: &Arc<Engine>) {
-    let utrace = &engine.utrace;
-    // Its stops hold nobody any more.
-    hold::close(&**utrace, &engine.word);
-    let _ = hold::release_ask(&**utrace, &engine.ask, None);
-    // A tracer that holds its own handle drops it now, and must not wait for us.
-    engine.set_caller(true);
-    // SAFETY: The life of the engine told us to.
-    drop(unsafe { engine.payload.take() });
-    engine.set_caller(false);
+/// One thing less keeps the structure in the table: an engine, or a step that was under way.
+pub(crate) fn let_go(utrace: &Arc<Utrace>) {
     let mut list = utrace.list.lock();
     list.attached -= 1;
     let last = list.attached == 0;
@@ -320,6 +319,27 @@ pub(crate) fn clean_up(engine: &Arc<Engine>) {
     update_wants(utrace);
     if last {
         utrace.cancel_work();
+    }
+}
+
+/// Undoes an attachment. Called once, by the party that the engine's life names.
+pub(crate) fn clean_up(engine: &Arc<Engine>) {
+    let utrace = &engine.utrace;
+    // Its stops hold nobody any more.
+    hold::close(&**utrace, &engine.word);
+    let _ = hold::release_ask(&**utrace, &engine.ask, None);
+    // A tracer that holds its own handle drops it now, and must not wait for us.
+    engine.set_caller(true);
+    // SAFETY: The life of the engine told us to.
+    drop(unsafe { engine.payload.take() });
+    engine.set_caller(false);
+    let_go(utrace);
+    if utrace.step.phase() != Phase::None {
+        // It may have been this engine's: the thread looks who else wants it.
+        let _ = utrace.queue(Notify::Resume);
+        if utrace.is_closed() {
+            utrace.cancel_work();
+        }
     }
     global::get().unregister(engine);
     Counter::Detaches.add();

@@ -4,7 +4,8 @@
 
 use super::{
     attach,
-    object::Engine, //
+    object::Engine,
+    step, //
 };
 use crate::{
     core::{
@@ -21,13 +22,15 @@ use crate::{
         stop::{
             Found,
             Number,
-            ReleaseError, //
+            ReleaseError,
+            Standing, //
         }, //
     },
     sys::{
         errno::{
             ealready,
             einprogress,
+            eopnotsupp,
             estale, //
         },
         task,
@@ -97,6 +100,11 @@ fn release_all(engine: &Engine) -> Result<Found, ReleaseError> {
     let utrace = &*engine.utrace;
     if engine.word.is_detached() {
         return Err(ReleaseError::Gone);
+    }
+    if is_held(engine) {
+        // It is to run.
+        engine.step.store(0);
+        engine.step_on_release.store(0);
     }
     let report = hold::release(utrace, &engine.word, None)?;
     let ask = hold::release_ask(utrace, &engine.ask, None)?;
@@ -174,6 +182,7 @@ pub(crate) fn control(engine: &Arc<Engine>, action: Wish) -> Result {
             resume(engine)?;
             return Ok(());
         }
+        Wish::SingleStep | Wish::BlockStep => return step(engine, action),
         Wish::Report | Wish::Interrupt => {}
     }
     check_alive(engine)?;
@@ -192,6 +201,40 @@ pub(crate) fn control(engine: &Arc<Engine>, action: Wish) -> Result {
         _ => Notify::Resume,
     };
     queue(engine, notify)
+}
+
+/// Whether the thread is stopped for the engine, or is about to be. A hint.
+fn is_held(engine: &Engine) -> bool {
+    !matches!(engine.word.standing(), Standing::Over | Standing::Closed) || engine.ask.is_held()
+}
+
+/// Lets a thread go that is held for the engine, by a step. Of any other it asks for a report, whose
+/// answer can be to step.
+fn step(engine: &Arc<Engine>, action: Wish) -> Result {
+    check_alive(engine)?;
+    if action == Wish::BlockStep && !step::has_block() {
+        return Err(eopnotsupp());
+    }
+    if engine.events() & Event::Quiesce.bit() == 0 {
+        return Err(EINVAL);
+    }
+    let utrace = &engine.utrace;
+    // Before the release: the thread looks for it when it goes on.
+    let held = is_held(engine);
+    if held {
+        engine.step_on_release.store(action as u32);
+        utrace.step_offered.set(true);
+    }
+    let report = hold::release(&**utrace, &engine.word, None)?;
+    let ask = hold::release_parked_ask(&**utrace, &engine.ask)?;
+    if (report, ask) == (Found::Nothing, Found::Nothing) {
+        if held {
+            // It was released by somebody else, or is not there yet.
+            let _ = engine.step_on_release.compare_exchange(action as u32, 0);
+        }
+        utrace.add_pending(pending::of(Wish::Report));
+    }
+    queue(engine, Notify::Resume)
 }
 
 fn detach(engine: &Arc<Engine>) -> Result {

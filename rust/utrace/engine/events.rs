@@ -10,6 +10,7 @@ use super::{
         Outcome, //
     },
     signal,
+    step,
     thread::Utrace, //
 };
 use crate::{
@@ -107,7 +108,7 @@ fn enter_killed(mut regs: Regs<'_>) -> c_long {
 
 /// What one look says of a system call of the current thread.
 enum Quick {
-    /// Nobody wants to hear of it.
+    /// Nobody wants to hear of it, and the thread does not step.
     Unwanted,
     /// Somebody does.
     Wanted(User<Utrace>),
@@ -121,7 +122,7 @@ fn quick(event: Event, nr: u32) -> Quick {
     if task::current_is_signalled() {
         return Quick::Unsure;
     }
-    let found = match global::get().table.peek_current(event.bit()) {
+    let found = match global::get().table.peek_current(event.bit() | event::STEPS) {
         Peek::Found(found) => found,
         Peek::Nothing => return Quick::Unwanted,
         Peek::Unsure => return Quick::Unsure,
@@ -137,7 +138,9 @@ fn quick(event: Event, nr: u32) -> Quick {
 /// The second look: the structure of the current thread, if engines want the event and may want this
 /// call.
 fn selected(event: Event, nr: u32) -> Option<User<Utrace>> {
-    let found = global::get().table.find_current(event.bit())?;
+    let found = global::get()
+        .table
+        .find_current(event.bit() | event::STEPS)?;
     // SAFETY: The thread itself, which is in no pass for this event.
     let selects = unsafe { found.selects(event, nr) };
     // SAFETY: As above.
@@ -241,6 +244,8 @@ impl tracehook::Events for Events {
         let Some(utrace) = task::with_current(|current| global::get().table.lookup(current)) else {
             return;
         };
+        // The kernel that runs from here on must find nothing of it.
+        step::thread_exits(&utrace);
         let original = *code;
         let killed = original & 0x7f == SIGKILL;
         if killed || task::current_dies_for_exec() {
@@ -312,7 +317,7 @@ impl tracehook::Events for Events {
         global::get()
             .table
             .lookup(task)
-            .is_some_and(|utrace| utrace.wants() & event::SYSCALLS != 0)
+            .is_some_and(|utrace| utrace.wants() & (event::SYSCALLS | event::STEPS) != 0)
     }
 }
 

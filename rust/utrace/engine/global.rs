@@ -24,6 +24,7 @@ use crate::sys::{
     rcu,
     regset,
     signal::Functions,
+    step,
     still::Stiller,
     table::Table,
     task::PtraceAccess,
@@ -80,6 +81,7 @@ pub(crate) struct State {
     serial: Atomic<u64>,
     pub(crate) cancel: Cancel,
     pub(crate) signals: Functions,
+    pub(crate) steps: step::Functions,
     pub(crate) stiller: Stiller,
     pub(crate) ptrace_access: PtraceAccess,
 }
@@ -193,6 +195,7 @@ pub(crate) fn start() -> Result<Running> {
     let cancel = Cancel::resolve()
         .inspect_err(|err| pr_err!("task_work_cancel: no such function ({:?})\n", err))?;
     let signals = Functions::resolve()?;
+    let steps = step::Functions::resolve()?;
     module::init()
         .inspect_err(|err| pr_err!("__module_text_address: no such function ({:?})\n", err))?;
     kthread::init();
@@ -212,6 +215,7 @@ pub(crate) fn start() -> Result<Running> {
             serial: Atomic::new(1),
             cancel,
             signals,
+            steps,
             stiller,
             ptrace_access,
         }),

@@ -9,6 +9,7 @@
 //! * [`attach`]: finding, attaching and ending engines.
 //! * [`control`]: what engines are asked for from outside.
 //! * [`signal`]: what becomes of signals.
+//! * [`step`]: steps of one instruction, or one block.
 //! * [`examine`]: looking at a thread that an engine holds.
 //! * [`report`]: the passes over the engines of a thread.
 //! * [`calls`]: which system calls an engine is called for.
@@ -26,6 +27,7 @@ pub(crate) mod payload;
 pub(crate) mod report;
 pub(crate) mod show;
 pub(crate) mod signal;
+pub(crate) mod step;
 pub(crate) mod thread;
 
 pub(crate) use events::Events;
@@ -33,3 +35,4 @@ pub(crate) use global::{
     start,
     Running, //
 };
+pub(crate) use step::NoneUnderWay;

@@ -54,6 +54,11 @@ pub(crate) struct Engine {
     pub(crate) deferred: AtomicFlag,
     /// The callback is called again, after a stop of its own. Likewise.
     pub(crate) again: AtomicFlag,
+    /// The step that the engine wants, as the number of a [`Wish`](crate::core::action::Wish), and
+    /// whether that has begun; see `step.rs`.
+    pub(crate) step: AtomicU32,
+    /// A step to be made when a stop of the engine is over: by whoever releases it.
+    pub(crate) step_on_release: AtomicU32,
     /// Who else than the thread itself runs code of the tracer now, as the address of a thread: its
     /// reaper, or who lets the tracer go.
     caller: AtomicU64,
@@ -88,6 +93,8 @@ impl Engine {
                 ask: Ask::new(),
                 deferred: AtomicFlag::new(false),
                 again: AtomicFlag::new(false),
+                step: AtomicU32::new(0),
+                step_on_release: AtomicU32::new(0),
                 caller: AtomicU64::new(0),
                 events: AtomicU32::new(events & event::ALL),
                 calls,

@@ -12,7 +12,12 @@ use super::{
     global,
     object::Engine,
     payload::Verdict,
-    thread::Utrace, //
+    step,
+    thread::{
+        Utrace,
+        DEFERRED,
+        STEPPING, //
+    }, //
 };
 use crate::{
     core::{
@@ -165,7 +170,7 @@ fn walk(
     mut rest: &[Arc<Engine>],
     outcome: &mut Outcome,
 ) {
-    if event.stops_in_place() && utrace.deferred.get() {
+    if event.stops_in_place() && utrace.has(DEFERRED) {
         flush_deferred(utrace, rest, outcome);
         if outcome.killed && event != Event::Exit {
             return;
@@ -291,7 +296,8 @@ fn syscall_rest(
     then(&utrace, regs, outcome);
 }
 
-/// Such a pass where there are several engines, or one with QUIESCE, or with a stop that is not over.
+/// Such a pass where there are several engines, or one with QUIESCE, or with a stop that is not over,
+/// or where the thread steps.
 #[inline(never)]
 fn syscall_several(utrace: User<Utrace>, event: Event, regs: &mut Regs<'_>, then: Then) {
     // SAFETY: As in `pass`.
@@ -306,13 +312,13 @@ fn syscall_several(utrace: User<Utrace>, event: Event, regs: &mut Regs<'_>, then
 /// `None`: nobody wanted anything but to let the thread go on.
 #[inline(always)]
 fn each_in_turn(
-    utrace: &Utrace,
+    utrace: &User<Utrace>,
     event: Event,
     regs: &mut Regs<'_>,
     mut rest: &[Arc<Engine>],
 ) -> Option<Outcome> {
-    if utrace.deferred.get() {
-        return Some(syscall_slowly(utrace, event, regs, rest, None));
+    if utrace.is_special() {
+        return Some(syscall_specially(utrace, event, regs, rest));
     }
     while let Some((engine, others)) = next(event, rest) {
         let wanted = engine.wanted();
@@ -345,6 +351,27 @@ fn each_in_turn(
         }
     }
     None
+}
+
+/// Such a pass of a thread that steps, or that has a stop to make.
+#[cold]
+#[inline(never)]
+fn syscall_specially(
+    utrace: &User<Utrace>,
+    event: Event,
+    regs: &mut Regs<'_>,
+    rest: &[Arc<Engine>],
+) -> Outcome {
+    if utrace.has(STEPPING) {
+        match event {
+            Event::SyscallEntry => step::call_begins(utrace),
+            _ => step::call_ends(utrace),
+        }
+        if utrace.wants() & event.bit() == 0 {
+            return Outcome::NOTHING;
+        }
+    }
+    syscall_slowly(utrace, event, regs, rest, None)
 }
 
 /// What is left of such a pass, when something is out of the ordinary: the engines of `rest`, of
@@ -474,6 +501,9 @@ fn call(
         // From the first instruction of the callback there is a ticket to resume.
         engine.word.prepare()
     };
+    if step::is_decided_anew(data) {
+        engine.step.store(0);
+    }
     if event == Event::Reap {
         engine.set_caller(true);
     }
@@ -524,6 +554,9 @@ fn finish(
     if park {
         self::park(engine, event, outcome);
     }
+    if engine.utrace.step_offered.get() {
+        step::released(&engine.utrace);
+    }
     if let Data::SyscallEntry { aborted, .. } = data {
         *aborted |= outcome.syscall == Syscall::Abort;
     }
@@ -569,6 +602,11 @@ fn stop_for(utrace: &Utrace, engine: &Engine, event: Event) -> Parked {
 /// Does what a callback wants besides stopping and running.
 #[cold]
 fn follow(engine: &Engine, wish: Wish) {
+    if let Some(step) = wish.step() {
+        engine.step.store(step as u32);
+        step::wanted(&engine.utrace);
+        return;
+    }
     let notify = match wish {
         Wish::Detach => {
             // Whoever detached before: the callback's end cleans up.
@@ -587,7 +625,7 @@ fn follow(engine: &Engine, wish: Wish) {
 #[cold]
 fn defer(engine: &Engine) {
     engine.deferred.set(true);
-    engine.utrace.deferred.set(true);
+    engine.utrace.set_special(DEFERRED, true);
     let _ = engine.utrace.queue(Notify::Resume);
 }
 
@@ -605,7 +643,7 @@ fn leave(engine: &Arc<Engine>) {
 #[cold]
 #[inline(never)]
 fn flush_deferred(utrace: &Utrace, engines: &[Arc<Engine>], outcome: &mut Outcome) {
-    utrace.deferred.set(false);
+    utrace.set_special(DEFERRED, false);
     for engine in engines {
         if engine.deferred.get() {
             engine.deferred.set(false);
@@ -622,15 +660,25 @@ pub(crate) fn before_user_mode(utrace: &Arc<Utrace>) {
     let Some(utrace) = found.filter(|found| core::ptr::eq(&**found, &**utrace)) else {
         return;
     };
-    let utrace = &utrace;
     if utrace.acting.get() {
         return;
     }
+    let outer = utrace.settling.get();
+    utrace.settling.set(true);
+    let lives = rounds(&utrace);
+    utrace.settling.set(outer);
+    if lives && !outer {
+        step::settle(&utrace);
+    }
+}
+
+/// Makes the reports and stops that are owed. False when the thread does not enter user mode.
+fn rounds(utrace: &User<Utrace>) -> bool {
     loop {
         // Work is also done where a thread that has reported its exit is traced by somebody else.
         let dying = task::fatal_signal_pending() || task::with_current(task::is_exiting);
         if dying || utrace.is_killed() {
-            return;
+            return false;
         }
         let owed = utrace.take_pending();
         let handled = utrace.take_handled();
@@ -639,7 +687,7 @@ pub(crate) fn before_user_mode(utrace: &Arc<Utrace>) {
             None => (owed & pending::INTERRUPT != 0).then_some(Round::Report),
         };
         let mut outcome = Outcome::NOTHING;
-        if utrace.deferred.get() {
+        if utrace.has(DEFERRED) {
             // SAFETY: The thread itself, which has looked it up.
             let view = unsafe { utrace.view() };
             flush_deferred(utrace, view.engines(), &mut outcome);
@@ -656,7 +704,7 @@ pub(crate) fn before_user_mode(utrace: &Arc<Utrace>) {
             outcome.note(hold::park(&**utrace, None));
         }
         if outcome.killed || (owed == 0 && !outcome.stopped) {
-            return;
+            return !outcome.killed;
         }
     }
 }

@@ -16,7 +16,11 @@ use super::{
         self,
         Data, //
     },
-    thread::Utrace, //
+    step,
+    thread::{
+        Utrace,
+        STEPPING, //
+    }, //
 };
 use crate::{
     core::{
@@ -26,7 +30,8 @@ use crate::{
         },
         event::{
             Event,
-            SIGNALS, //
+            SIGNALS,
+            STEPS, //
         }, //
     },
     sys::{
@@ -38,6 +43,7 @@ use crate::{
             GetSignal,
             Signal, //
         },
+        step::Over,
         task,
         task_work::Notify, //
     }, //
@@ -55,7 +61,17 @@ pub(crate) fn get_signal(call: &mut GetSignal<'_>) -> bool {
 }
 
 fn look(call: &mut GetSignal<'_>) -> bool {
+    let step = step::signals_begin();
+    let handled = take(call, step);
+    step::signals_end(handled);
+    handled
+}
+
+/// Takes one signal after the other. `step`: the step that was under way, and whose trap may come.
+fn take(call: &mut GetSignal<'_>, step: Option<Over>) -> bool {
     let functions = &global::get().signals;
+    // Whether the trap has come, and then whether somebody waits for it.
+    let mut expected = None;
     loop {
         call.run_work(functions);
         if wants_stops() {
@@ -68,9 +84,15 @@ fn look(call: &mut GetSignal<'_>) -> bool {
         let Some(mut signal) = Signal::next(*functions) else {
             return false;
         };
-        let disposition = report(&mut signal);
+        let trap = step.as_ref();
+        let trap = trap.filter(|step| step.is_ended_by(signal.number(), signal.origin().0));
+        let trap = trap.map(|step| (step, *expected.get_or_insert_with(step::is_made)));
+        let disposition = become_of(&mut signal, trap);
         if disposition == Disposition::Ignore {
             call.ignore(&signal);
+            if let Some((step, _)) = trap {
+                step.restore_choice();
+            }
             continue;
         }
         let change = signal.settle();
@@ -208,6 +230,28 @@ fn report_jctl(stopped: bool, notify: i32) -> bool {
     !outcome.killed
 }
 
+/// Reports the signal, and says what is to become of it. The trap of a step is for the engines, if
+/// they still wait for it: the program does not get it unless one of them says so, or it has set the
+/// trap flag itself. ptrace gets its own.
+fn become_of(signal: &mut Signal, trap: Option<(&Over, bool)>) -> Disposition {
+    let Some((step, expected)) = trap else {
+        return report(signal, Disposition::Deliver);
+    };
+    let unchanged = match step.is_the_programs() {
+        true => Disposition::Deliver,
+        false => Disposition::Ignore,
+    };
+    let others = step.shared || step.is_the_programs();
+    let chosen = match expected || others {
+        true => report(signal, unchanged),
+        false => unchanged,
+    };
+    match chosen {
+        Disposition::Ignore if step.shared => Disposition::Deliver,
+        disposition => disposition,
+    }
+}
+
 /// The events of signals that the kernel acts on, or drops, when they are sent.
 const EARLY: u32 = Event::SignalTerm.bit() | Event::SignalIgn.bit();
 
@@ -232,27 +276,21 @@ pub(crate) fn settle_wants(utrace: &Utrace) {
 }
 
 /// Whether an engine of the current thread wants to hear of signals, or of what they do to its
-/// process. If so, [`get_signal`] is called next: the module stays until it has returned, or the
-/// thread has died in it.
+/// process, or the thread steps. If so, [`get_signal`] is called next: the module stays until it has
+/// returned, or the thread has died in it.
 pub(crate) fn enter() -> bool {
     let table = &global::get().table;
-    table.lookup_current(SIGNALS | Event::Jctl.bit()).is_some()
-        && !signal::is_put_off()
-        && signal::enter()
-}
-
-/// Asks for a round of reports when the next handler of a signal has been set up, if that is before
-/// anything else in user mode: for who steps. By the thread itself; until it comes, or
-/// [`forget_handler_round`].
-#[allow(dead_code)]
-pub(crate) fn want_handler_round(utrace: &Utrace) {
-    utrace.handler_round.set(true);
-}
-
-/// Takes that back.
-#[allow(dead_code)]
-pub(crate) fn forget_handler_round(utrace: &Utrace) {
-    utrace.handler_round.set(false);
+    let Some(utrace) = table.lookup_current(SIGNALS | Event::Jctl.bit() | STEPS) else {
+        return false;
+    };
+    if signal::is_put_off() {
+        return false;
+    }
+    let entered = signal::enter();
+    if !entered && utrace.has(STEPPING) {
+        step::signals_are_not_ours(&utrace);
+    }
+    entered
 }
 
 /// A handler is about to be set up. If a report is owed, it is made when that is done.
@@ -260,8 +298,7 @@ fn note_handler(call: &GetSignal<'_>) {
     let Some(utrace) = global::get().table.lookup_current(SIGNALS) else {
         return;
     };
-    if utrace.handler_round.get() || utrace.owes(pending::REPORT) {
-        utrace.handler_round.set(false);
+    if utrace.owes(pending::REPORT) {
         let (number, handler) = call.handled();
         utrace.set_handler(number, handler);
         // Not when it exits, and then no handler runs.
@@ -269,8 +306,8 @@ fn note_handler(call: &GetSignal<'_>) {
     }
 }
 
-/// Reports the signal, and says what the engines want of it.
-fn report(signal: &mut Signal) -> Disposition {
+/// Reports the signal, and says what the engines want of it; `unchanged` without any.
+fn report(signal: &mut Signal, unchanged: Disposition) -> Disposition {
     let event = match signal.class() {
         Class::Handled => Event::Signal,
         Class::Ignored => Event::SignalIgn,
@@ -278,7 +315,7 @@ fn report(signal: &mut Signal) -> Disposition {
         Class::Term => Event::SignalTerm,
         Class::Core => Event::SignalCore,
     };
-    let mut disposition = Disposition::Deliver;
+    let mut disposition = unchanged;
     let Some(utrace) = global::get().table.lookup_current(event.bit()) else {
         return disposition;
     };
@@ -289,7 +326,7 @@ fn report(signal: &mut Signal) -> Disposition {
     let outcome = report::pass(&utrace, event, data);
     match disposition {
         // It would be found again at once.
-        Disposition::Hold if !outcome.stopped && !outcome.killed => Disposition::Deliver,
+        Disposition::Hold if !outcome.stopped && !outcome.killed => unchanged,
         // Left for the body, which ends the thread.
         _ if outcome.killed => Disposition::Hold,
         disposition => disposition,

@@ -30,6 +30,7 @@ use crate::{
             PassCell,
             PassGuard, //
         },
+        step::Step,
         syscall::with_current_regs,
         table::{
             Entry,
@@ -69,7 +70,8 @@ pub(crate) struct Engines(pub(crate) KVec<Arc<Engine>>);
 /// What the list lock guards.
 pub(crate) struct List {
     pub(crate) engines: Option<Arc<Engines>>,
-    /// How many are attached.
+    /// How many are attached; the step that is under way, which must not outlive the structure,
+    /// counts as one.
     pub(crate) attached: usize,
     /// The last one has gone: the structure is out of the table, and takes no more.
     pub(crate) closed: bool,
@@ -79,15 +81,15 @@ pub(crate) struct List {
 struct Seen {
     generation: u64,
     engines: Option<Arc<Engines>>,
-    /// The engine, when there is one only, and it does not want QUIESCE.
+    /// The engine, when there is one only, it does not want QUIESCE, and the thread does not step.
     single: Option<Arc<Engine>>,
 }
 
 impl Seen {
     /// Takes up another list, and gives the old ones, to be dropped without a lock.
-    fn replace(&mut self, engines: Option<Arc<Engines>>) -> impl Sized {
+    fn replace(&mut self, engines: Option<Arc<Engines>>, steps: bool) -> impl Sized {
         let single = match engines.as_ref().map(|engines| &engines.0[..]) {
-            Some([engine]) if !engine.wants(Event::Quiesce) => Some(engine.clone()),
+            Some([engine]) if !engine.wants(Event::Quiesce) && !steps => Some(engine.clone()),
             _ => None,
         };
         (
@@ -96,6 +98,11 @@ impl Seen {
         )
     }
 }
+
+/// Some engine may be [`Engine::deferred`].
+pub(crate) const DEFERRED: u32 = 1;
+/// Some engine may want a step.
+pub(crate) const STEPPING: u32 = 2;
 
 /// The generation of a closed structure.
 const CLOSED: u64 = u64::MAX;
@@ -116,8 +123,17 @@ pub(crate) struct Utrace {
     /// The list that the thread itself saw last. Belongs to whoever makes the passes: the thread;
     /// once its death has been reported, whoever reports its reap; and then who uses it last.
     seen: PassCell<Seen>,
-    /// Some engine may be [`Engine::deferred`].
-    pub(crate) deferred: AtomicFlag,
+    /// What makes the thread's events out of the ordinary, as bits. Only the thread itself changes
+    /// them.
+    special: AtomicU32,
+    /// The step that the thread makes.
+    pub(crate) step: Step,
+    /// The thread is in a report after which it looks by itself whether to step.
+    pub(crate) settling: AtomicFlag,
+    /// A handler is about to begin, where a step would end.
+    pub(crate) handler_begins: AtomicFlag,
+    /// Some engine may have a [`Engine::step_on_release`].
+    pub(crate) step_offered: AtomicFlag,
     #[pin]
     hold: IrqLock<Hold>,
     pub(crate) life: ThreadLife,
@@ -134,8 +150,6 @@ pub(crate) struct Utrace {
     /// thread itself reads and writes them.
     handler: AtomicU64,
     handled: AtomicU32,
-    /// A round is owed when the next handler is set up. Likewise.
-    pub(crate) handler_round: AtomicFlag,
     /// The kernel acts on a signal that was reported: what is owed waits until it has. Likewise.
     pub(crate) acting: AtomicFlag,
     /// A stop of the process is being reported, in which the thread takes part afterwards. Likewise.
@@ -146,6 +160,10 @@ pub(crate) struct Utrace {
     resume_work: TaskWork<Utrace, 0>,
     #[pin]
     signal_work: TaskWork<Utrace, 1>,
+    /// Queued by the thread itself alone: nobody else is ever half done with that, so it is never
+    /// late.
+    #[pin]
+    step_work: TaskWork<Utrace, 2>,
     #[pin]
     pub(crate) list: SpinLock<List>,
     /// Notified, under `list`, when a callback ends or an engine has been cleaned up.
@@ -161,7 +179,7 @@ unsafe impl HasEntry for Utrace {
     fn unused(&self) {
         // SAFETY: Passes are made by those who found the structure in the table, and none is left.
         if let Some(mut seen) = unsafe { self.seen.take() } {
-            let before = seen.replace(None);
+            let before = seen.replace(None, false);
             drop(seen);
             drop(before);
         }
@@ -186,6 +204,15 @@ unsafe impl HasTaskWork<1> for Utrace {
     }
 }
 
+// SAFETY: As above.
+unsafe impl HasTaskWork<2> for Utrace {
+    const OFFSET: usize = core::mem::offset_of!(Utrace, step_work);
+
+    fn run(this: Arc<Self>) {
+        super::report::before_user_mode(&this);
+    }
+}
+
 impl Utrace {
     pub(crate) fn new(task: &Task) -> Result<Arc<Self>> {
         let this = Arc::pin_init(
@@ -198,7 +225,11 @@ impl Utrace {
                     engines: None,
                     single: None,
                 }),
-                deferred: AtomicFlag::new(false),
+                special: AtomicU32::new(0),
+                step: Step::new(),
+                settling: AtomicFlag::new(false),
+                handler_begins: AtomicFlag::new(false),
+                step_offered: AtomicFlag::new(false),
                 hold <- IrqLock::new(Hold::new()),
                 life: ThreadLife::new(),
                 let_go_itself: AtomicFlag::new(false),
@@ -207,12 +238,12 @@ impl Utrace {
                 pending: AtomicU32::new(0),
                 handler: AtomicU64::new(0),
                 handled: AtomicU32::new(0),
-                handler_round: AtomicFlag::new(false),
                 acting: AtomicFlag::new(false),
                 stopping: AtomicFlag::new(false),
                 parked_since: AtomicU64::new(0),
                 resume_work <- TaskWork::new(),
                 signal_work <- TaskWork::new(),
+                step_work <- TaskWork::new(),
                 list <- new_spinlock!(List {
                     engines: None,
                     attached: 0,
@@ -311,7 +342,7 @@ impl Utrace {
     fn look(&self, seen: &mut Seen) {
         let list = self.list.lock();
         seen.generation = self.generation.load();
-        let before = seen.replace(list.engines.clone());
+        let before = seen.replace(list.engines.clone(), self.has(STEPPING));
         drop(list);
         drop(before);
     }
@@ -330,7 +361,7 @@ impl Utrace {
         core::mem::replace(&mut list.engines, engines)
     }
 
-    /// Has the thread look at its list again: an engine wants QUIESCE, or does no more.
+    /// Has the thread look at its list again: an engine wants QUIESCE, or it steps, or no more so.
     pub(crate) fn renew(&self) {
         let _list = self.list.lock();
         let generation = self.generation.load();
@@ -395,11 +426,18 @@ impl Utrace {
         }
     }
 
+    /// As [`Self::queue`], by the thread itself, for what must be done before it is in user mode again.
+    pub(crate) fn queue_step(self: &Arc<Self>) {
+        // An exiting thread enters user mode no more.
+        let _ = self.step_work.queue(self, &self.task, Notify::Resume);
+    }
+
     /// Takes queued work back, once nobody needs it any more.
     pub(crate) fn cancel_work(self: &Arc<Self>) {
         let cancel = global::get().cancel;
         self.resume_work.cancel(self, &self.task, cancel);
         self.signal_work.cancel(self, &self.task, cancel);
+        self.step_work.cancel(self, &self.task, cancel);
     }
 
     /// Whether a fatal signal is pending. For the thread itself.
@@ -410,6 +448,24 @@ impl Utrace {
 
     pub(crate) fn is_killed(&self) -> bool {
         self.hold.lock().is_killed()
+    }
+
+    /// Whether anything is out of the ordinary.
+    #[inline(always)]
+    pub(crate) fn is_special(&self) -> bool {
+        self.special.load() != 0
+    }
+
+    /// Whether this is: [`DEFERRED`] or [`STEPPING`].
+    #[inline(always)]
+    pub(crate) fn has(&self, what: u32) -> bool {
+        self.special.load() & what != 0
+    }
+
+    /// By the thread itself.
+    pub(crate) fn set_special(&self, what: u32, on: bool) {
+        let others = self.special.load() & !what;
+        self.special.store(if on { others | what } else { others });
     }
 
     /// Whether the last engine has gone.
@@ -426,7 +482,7 @@ impl Utrace {
 pub(crate) struct OwnView<'a>(PassGuard<'a, Seen>);
 
 impl OwnView<'_> {
-    /// The engine, if there is no other, and it does not want QUIESCE.
+    /// The engine, if there is no other, it does not want QUIESCE, and the thread does not step.
     #[inline(always)]
     pub(crate) fn single(&self) -> Option<&Arc<Engine>> {
         self.0.single.as_ref()

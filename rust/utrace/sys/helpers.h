@@ -150,6 +150,32 @@ void utrace_signal_set_reported(bool any, bool ignored);
 void utrace_signal_clear_reported(struct task_struct *task);
 void utrace_signal_inherit(struct task_struct *child);
 
+/* step.c */
+#define UTRACE_STEP_OWN_FLAG	(1 << 0)	/* the program has set the trap flag itself */
+#define UTRACE_STEP_LOADS_FLAG	(1 << 1)	/* the instruction may load the flag */
+#define UTRACE_STEP_STORES_FLAG	(1 << 2)	/* the instruction stores the flag */
+#define UTRACE_STEP_BLOCKED	(1 << 3)	/* the program blocks SIGTRAP */
+
+/* What is to be known of a step when it is over. */
+struct utrace_step {
+	/* The instruction, and the one behind it if it is one of those. */
+	unsigned long ip;
+	unsigned long next;
+	/* What the program does with SIGTRAP. */
+	unsigned long handler;
+	u32 facts;
+};
+
+bool utrace_step_by_ptrace(void);
+bool utrace_step_shared(void);
+void utrace_step_begin(struct utrace_step *step, unsigned long enable, bool block);
+void utrace_step_end(const struct utrace_step *step, unsigned long disable, bool in_call);
+void utrace_step_trap(struct utrace_step *step, unsigned long report);
+void utrace_step_restore_choice(const struct utrace_step *step);
+bool utrace_step_signals_first(void);
+bool utrace_step_trap_is_queued(void);
+bool utrace_probe_block_step(void);
+
 /* What a thread in a system call is about to do, or has done. */
 struct utrace_syscall {
 	u32 arch;

@@ -18,6 +18,7 @@ pub(crate) mod percpu;
 pub(crate) mod rcu;
 pub(crate) mod regset;
 pub(crate) mod signal;
+pub(crate) mod step;
 pub(crate) mod still;
 pub(crate) mod syscall;
 pub(crate) mod table;

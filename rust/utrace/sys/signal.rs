@@ -356,6 +356,11 @@ impl GetSignal<'_> {
         there
     }
 
+    /// Drops it before a call that is not wrapped.
+    pub(crate) fn drop_signal(signal: &Signal) {
+        signal.consume();
+    }
+
     /// Ends the process as the signal would, if it is still there.
     pub(crate) fn kill(&mut self, signal: &Signal, core: bool, functions: &Functions) {
         if signal.consume() {
