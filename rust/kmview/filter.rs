@@ -12,12 +12,19 @@ use crate::sys::{
 };
 use kernel::{
     prelude::*,
-    sync::atomic::{
-        Atomic,
-        Relaxed, //
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
     }, //
 };
-use utrace::EventSet;
+use utrace::{
+    CallAbi,
+    CallSet,
+    EventSet, //
+};
 
 const WORDS: usize = 8;
 
@@ -72,6 +79,8 @@ type Numbers = [Atomic<u32>; MAX_CALLS as usize + 1];
 /// What a session wants to hear of. Changed by one party at a time.
 pub(crate) struct Filter {
     calls: [Numbers; 2],
+    /// Those for which the threads' engines are called at all.
+    pub(crate) set: Arc<CallSet>,
     /// What any call is selected for.
     any: Atomic<u32>,
     wait: Atomic<u32>,
@@ -89,9 +98,10 @@ pub(crate) fn abi_of(arch: u32) -> usize {
 }
 
 impl Filter {
-    pub(crate) const fn new() -> Self {
+    pub(crate) const fn new(set: Arc<CallSet>) -> Self {
         Filter {
             calls: [const { [const { Atomic::new(0) }; MAX_CALLS as usize + 1] }; 2],
+            set,
             any: Atomic::new(0),
             wait: Atomic::new(0),
             wait_signals: Atomic::new(0),
@@ -165,9 +175,21 @@ impl Filter {
         Selected(self.any.load(Relaxed)).has(Selected::FOLLOW)
     }
 
+    /// What the entry and the exit of calls mean to the session.
     fn settle(&self) {
-        let places = self.calls.iter().flatten();
-        let any = places.fold(0, |any, place| any | place.load(Relaxed));
+        // Where the exit makes an event, what the last call's answer said of its own is over.
+        const ENTRY: Selected = Selected::ENTRIES.or(Selected::RETURNS).or(Selected::FOLLOW);
+        const EXIT: Selected = Selected::RETURNS.or(Selected::FOLLOW);
+
+        let mut any = 0;
+        for (abi, places) in [CallAbi::Native, CallAbi::Compat].iter().zip(&self.calls) {
+            for (nr, place) in places.iter().enumerate() {
+                let selected = Selected(place.load(Relaxed));
+                any |= selected.0;
+                self.set
+                    .set(*abi, nr as u32, selected.has(ENTRY), selected.has(EXIT));
+            }
+        }
         self.any.store(any, Relaxed);
     }
 

@@ -66,6 +66,7 @@ use kernel::{
     task::Task, //
 };
 use utrace::{
+    CallSet,
     Control,
     EngineRef,
     EventSet, //
@@ -279,9 +280,10 @@ impl Inner {
 
 impl Session {
     pub(crate) fn new(opener: Opener) -> Result<Arc<Self>> {
+        let calls = CallSet::new()?;
         Arc::pin_init(
             pin_init!(Session {
-                filter: Filter::new(),
+                filter: Filter::new(calls),
                 opener,
                 inner <- new_spinlock!(Inner {
                     threads: Table::new(),

@@ -155,7 +155,10 @@ fn attach(
         thread,
         Arc::pin_init(tracee, GFP_KERNEL_ACCOUNT)?,
         events,
-        AttachOptions::default(),
+        AttachOptions {
+            calls: Some(session.filter.set.clone()),
+            ..AttachOptions::default()
+        },
     )?;
     Ok(engine.release())
 }
@@ -327,6 +330,7 @@ impl Tracee {
             uapi::WANT_RETURN => {
                 self.session
                     .set_extra(self.id, |extra| extra | EventSet::SYSCALL_EXIT);
+                report.want_exit();
                 WANTED
             }
             uapi::NO_RETURN => UNWANTED,
@@ -361,7 +365,7 @@ impl Tracee {
     }
 
     /// The call is going to be made, as far as this session is concerned.
-    fn follow_call(&self, report: &SyscallEntryReport<'_>) {
+    fn follow_call(&self, report: &mut SyscallEntryReport<'_>) {
         let (session, arch, nr) = (&self.session, report.arch(), report.nr());
         if !session.filter.call(arch, nr).has(Selected::FOLLOW) || report.is_aborted() {
             return;
@@ -374,6 +378,7 @@ impl Tracee {
         };
         if self.own.enter(session, self.id, &call) {
             session.set_extra(self.id, |extra| extra | EventSet::SYSCALL_EXIT);
+            report.want_exit();
         }
     }
 

@@ -67,7 +67,7 @@ static struct miscdevice device = {
 	.mode = 0666,
 };
 
-int __init kmview_device_register(void)
+int kmview_device_register(void)
 {
 	kmview_names_init();
 	return misc_register(&device);

@@ -37,7 +37,7 @@ struct rule {
 	struct kmview_names names;
 };
 
-static const struct rule rules[] __initconst = {
+static const struct rule rules[] = {
 	/* Descriptors that become others, or nothing. */
 	BOTH(close, CHANGE(A0, CLOSE)),
 	BOTH(close_range, CHANGE(0, CLOSE_RANGE)),
@@ -132,7 +132,7 @@ static struct kmview_names names[2][512] __ro_after_init;
 /* The first numbers of which we cannot know what they name. */
 static const unsigned int unknown[2] = { NR_syscalls, IA32_NR_syscalls };
 
-void __init kmview_names_init(void)
+void kmview_names_init(void)
 {
 	BUILD_BUG_ON(NR_syscalls > ARRAY_SIZE(names[0]));
 	BUILD_BUG_ON(IA32_NR_syscalls > ARRAY_SIZE(names[1]));
