@@ -12,8 +12,7 @@ use crate::sys::{
 };
 use kernel::{
     prelude::*,
-    sync::Arc,
-    transmute::AsBytes, //
+    sync::Arc, //
 };
 
 /// `struct kmview_record` without data.
@@ -119,8 +118,7 @@ impl Ring {
 
     fn write(&mut self, len: u64, event: &Event, data: &[u8], nr_data: u32) {
         let head = u64::from(nr_data) << 32 | len;
-        self.memory.write(self.head, &head.to_ne_bytes());
-        self.memory.write(self.head + 8, event.as_bytes());
+        self.memory.write_head(self.head, head, event);
         if !data.is_empty() {
             self.memory.write(self.head + HEAD as u64, data);
         }

@@ -174,11 +174,13 @@ impl SyscallEntryReport<'_> {
     }
 
     /// The instruction pointer: just behind the system call instruction.
+    #[inline]
     pub fn ip(&self) -> usize {
         self.regs.ip()
     }
 
     /// The stack pointer.
+    #[inline]
     pub fn sp(&self) -> usize {
         self.regs.sp()
     }
@@ -247,11 +249,13 @@ impl SyscallExitReport<'_> {
     }
 
     /// See [`SyscallEntryReport::ip`].
+    #[inline]
     pub fn ip(&self) -> usize {
         self.regs.ip()
     }
 
     /// See [`SyscallEntryReport::sp`].
+    #[inline]
     pub fn sp(&self) -> usize {
         self.regs.sp()
     }
@@ -289,11 +293,13 @@ present!(ExecReport, |_| At::Nowhere);
 
 impl ExecReport<'_> {
     /// The entry point of the program, or of its loader.
+    #[inline]
     pub fn ip(&self) -> usize {
         self.regs.ip()
     }
 
     /// The new stack pointer.
+    #[inline]
     pub fn sp(&self) -> usize {
         self.regs.sp()
     }

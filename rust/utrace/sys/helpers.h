@@ -78,8 +78,6 @@ void utrace_syscall_args(struct pt_regs *regs, unsigned long args[6]);
 void utrace_syscall_set_args(struct pt_regs *regs, const unsigned long args[6]);
 void utrace_syscall_set_result(struct pt_regs *regs, long result);
 void utrace_syscall_skip(struct pt_regs *regs);
-unsigned long utrace_regs_ip(struct pt_regs *regs);
-unsigned long utrace_regs_sp(struct pt_regs *regs);
 struct pt_regs *utrace_current_regs(void);
 
 /* signal.c */

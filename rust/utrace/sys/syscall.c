@@ -34,16 +34,6 @@ void utrace_syscall_skip(struct pt_regs *regs)
 	regs->orig_ax = -1;
 }
 
-unsigned long utrace_regs_ip(struct pt_regs *regs)
-{
-	return instruction_pointer(regs);
-}
-
-unsigned long utrace_regs_sp(struct pt_regs *regs)
-{
-	return user_stack_pointer(regs);
-}
-
 struct pt_regs *utrace_current_regs(void)
 {
 	return task_pt_regs(current);

@@ -103,14 +103,16 @@ impl<'a> Regs<'a> {
         }
     }
 
+    #[inline(always)]
     pub(crate) fn ip(&self) -> c_ulong {
         // SAFETY: See `nr`.
-        unsafe { bindings::utrace_regs_ip(self.as_ptr()) }
+        unsafe { (*self.as_ptr()).ip }
     }
 
+    #[inline(always)]
     pub(crate) fn sp(&self) -> c_ulong {
         // SAFETY: See `nr`.
-        unsafe { bindings::utrace_regs_sp(self.as_ptr()) }
+        unsafe { (*self.as_ptr()).sp }
     }
 }
 
