@@ -15,6 +15,7 @@ use crate::{
     },
     sys::{
         abi::Event,
+        atomic::AtomicU32,
         descriptor::{
             self,
             OpenedFile, //
@@ -30,7 +31,6 @@ use kernel::{
     new_spinlock,
     prelude::*,
     sync::{
-        atomic::Atomic,
         Arc,
         CondVar,
         SpinLock, //
@@ -108,7 +108,7 @@ impl Errand {
     /// `own`: what it has open.
     pub(crate) fn run(
         &self,
-        copied: &Atomic<u32>,
+        copied: &AtomicU32,
         own: &Own,
         call: Option<&mut SyscallEntryReport<'_>>,
     ) {

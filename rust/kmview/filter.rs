@@ -4,6 +4,10 @@
 
 use crate::sys::{
     abi::Events,
+    atomic::{
+        AtomicU32,
+        AtomicU64, //
+    },
     names,
     uapi::{
         self,
@@ -12,13 +16,7 @@ use crate::sys::{
 };
 use kernel::{
     prelude::*,
-    sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        Arc, //
-    }, //
+    sync::Arc, //
 };
 use utrace::{
     CallAbi,
@@ -74,7 +72,7 @@ impl Selected {
 }
 
 /// For each number, and in the last place for those beyond the bitmap, [`Selected`].
-type Numbers = [Atomic<u32>; MAX_CALLS as usize + 1];
+type Numbers = [AtomicU32; MAX_CALLS as usize + 1];
 
 /// What a session wants to hear of. Changed by one party at a time.
 pub(crate) struct Filter {
@@ -82,11 +80,11 @@ pub(crate) struct Filter {
     /// Those for which the threads' engines are called at all.
     pub(crate) set: Arc<CallSet>,
     /// What any call is selected for.
-    any: Atomic<u32>,
-    wait: Atomic<u32>,
-    wait_signals: Atomic<u64>,
-    record: Atomic<u32>,
-    record_signals: Atomic<u64>,
+    any: AtomicU32,
+    wait: AtomicU32,
+    wait_signals: AtomicU64,
+    record: AtomicU32,
+    record_signals: AtomicU64,
 }
 
 /// 0: native, 1: compat.
@@ -100,13 +98,13 @@ pub(crate) fn abi_of(arch: u32) -> usize {
 impl Filter {
     pub(crate) const fn new(set: Arc<CallSet>) -> Self {
         Filter {
-            calls: [const { [const { Atomic::new(0) }; MAX_CALLS as usize + 1] }; 2],
+            calls: [const { [const { AtomicU32::new(0) }; MAX_CALLS as usize + 1] }; 2],
             set,
-            any: Atomic::new(0),
-            wait: Atomic::new(0),
-            wait_signals: Atomic::new(0),
-            record: Atomic::new(0),
-            record_signals: Atomic::new(0),
+            any: AtomicU32::new(0),
+            wait: AtomicU32::new(0),
+            wait_signals: AtomicU64::new(0),
+            record: AtomicU32::new(0),
+            record_signals: AtomicU64::new(0),
         }
     }
 
@@ -114,7 +112,7 @@ impl Filter {
     #[inline]
     pub(crate) fn call(&self, arch: u32, nr: i32) -> Selected {
         let nr = (nr as u32).min(MAX_CALLS);
-        Selected(self.calls[abi_of(arch)][nr as usize].load(Relaxed))
+        Selected(self.calls[abi_of(arch)][nr as usize].load())
     }
 
     /// Replaces a set of calls.
@@ -172,7 +170,7 @@ impl Filter {
     }
 
     pub(crate) fn follows(&self) -> bool {
-        Selected(self.any.load(Relaxed)).has(Selected::FOLLOW)
+        Selected(self.any.load()).has(Selected::FOLLOW)
     }
 
     /// What the entry and the exit of calls mean to the session.
@@ -184,45 +182,45 @@ impl Filter {
         let mut any = 0;
         for (abi, places) in [CallAbi::Native, CallAbi::Compat].iter().zip(&self.calls) {
             for (nr, place) in places.iter().enumerate() {
-                let selected = Selected(place.load(Relaxed));
+                let selected = Selected(place.load());
                 any |= selected.0;
                 self.set
                     .set(*abi, nr as u32, selected.has(ENTRY), selected.has(EXIT));
             }
         }
-        self.any.store(any, Relaxed);
+        self.any.store(any);
     }
 
     pub(crate) fn set_events(&self, events: &Events) {
-        self.wait.store(events.wait, Relaxed);
-        self.wait_signals.store(events.wait_signals, Relaxed);
-        self.record.store(events.record, Relaxed);
-        self.record_signals.store(events.record_signals, Relaxed);
+        self.wait.store(events.wait);
+        self.wait_signals.store(events.wait_signals);
+        self.record.store(events.record);
+        self.record_signals.store(events.record_signals);
     }
 
     /// Whether events of this kind, which is none of system calls, are to wait.
     pub(crate) fn waits(&self, kind: Kind) -> bool {
-        self.wait.load(Relaxed) & kind.bit() != 0
+        self.wait.load() & kind.bit() != 0
     }
 
     /// Whether they are to be recorded.
     pub(crate) fn records(&self, kind: Kind) -> bool {
-        self.record.load(Relaxed) & kind.bit() != 0
+        self.record.load() & kind.bit() != 0
     }
 
     pub(crate) fn waits_for_signal(&self, number: i32) -> bool {
-        self.waits(Kind::Signal) && self.wait_signals.load(Relaxed) >> (number - 1) & 1 != 0
+        self.waits(Kind::Signal) && self.wait_signals.load() >> (number - 1) & 1 != 0
     }
 
     pub(crate) fn records_signal(&self, number: i32) -> bool {
-        self.records(Kind::Signal) && self.record_signals.load(Relaxed) >> (number - 1) & 1 != 0
+        self.records(Kind::Signal) && self.record_signals.load() >> (number - 1) & 1 != 0
     }
 
     /// What the engine of a thread has to hear of. The first four are for the session itself: it
     /// follows, lets go of programs that it may not reach, and says how a thread has ended.
     pub(crate) fn events(&self) -> EventSet {
         let mut set = EventSet::CLONE | EventSet::EXEC | EventSet::EXIT | EventSet::DEATH;
-        let any = Selected(self.any.load(Relaxed));
+        let any = Selected(self.any.load());
         // What a call names is looked at before it is made.
         if any.has(Selected::ENTRIES.or(Selected::FOLLOW))
             || any.has(Selected::NAMES) && any.has(Selected::RETURNS)
@@ -239,13 +237,13 @@ impl Filter {
     }
 }
 
-fn change(place: &Atomic<u32>, set: Selected, selected: bool) {
-    let before = place.load(Relaxed);
+fn change(place: &AtomicU32, set: Selected, selected: bool) {
+    let before = place.load();
     let after = match selected {
         true => before | set.0,
         false => before & !set.0,
     };
-    place.store(after, Relaxed);
+    place.store(after);
 }
 
 /// The words of a bitmap of `bits` bits.

@@ -17,6 +17,7 @@ use crate::{
     sys::{
         abi,
         area::Area,
+        atomic::AtomicU32,
         errno::enametoolong,
         registry::ARGUMENTS,
         ring,
@@ -29,10 +30,6 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
         Arc,
         ArcBorrow,
         Mutex, //
@@ -111,7 +108,7 @@ fn given(from: UserSlice, is_string: bool) -> Result<KVec<u8>> {
 /// argument in `copied`.
 pub(crate) fn make(
     wanted: &Wanted,
-    copied: &Atomic<u32>,
+    copied: &AtomicU32,
     call: &mut SyscallEntryReport<'_>,
 ) -> Result<Done> {
     let copy = match &wanted.given {
@@ -120,7 +117,7 @@ pub(crate) fn make(
     };
     let bytes = wanted.given.as_ref().unwrap_or(&copy);
     Arguments::of_current()?.put(wanted.arg, bytes, call)?;
-    copied.store(copied.load(Relaxed) | 1 << wanted.arg, Relaxed);
+    copied.store(copied.load() | 1 << wanted.arg);
     Ok(Done::new(bytes.len(), copy))
 }
 

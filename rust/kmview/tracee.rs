@@ -23,6 +23,10 @@ use crate::{
             Body,
             Event, //
         },
+        atomic::{
+            AtomicFlag,
+            AtomicU32, //
+        },
         ring,
         task,
         uapi::{
@@ -40,10 +44,6 @@ use kernel::{
     new_mutex,
     prelude::*,
     sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
         Arc,
         ArcBorrow,
         Mutex, //
@@ -79,16 +79,16 @@ pub(crate) struct Tracee {
     /// How the thread came.
     origin: Origin,
     /// What the answer at the entry said about the exit. Only the thread itself uses it.
-    ret: Atomic<u32>,
+    ret: AtomicU32,
     /// It has been called for the entry of some call; likewise.
-    called: Atomic<bool>,
+    called: AtomicFlag,
     /// What it names, and what it has open; likewise.
     #[pin]
     own: Own,
     /// How far it is with its event; likewise.
-    stage: Atomic<u32>,
+    stage: AtomicU32,
     /// Which arguments of the call have a copy in its place, for this session; likewise.
-    copied: Atomic<u32>,
+    copied: AtomicU32,
     /// Where copies are made; likewise.
     #[pin]
     scratch: Mutex<KVec<u8>>,
@@ -143,11 +143,11 @@ fn attach(
         session: session.clone(),
         id,
         origin,
-        ret: Atomic::new(BY_FILTER),
-        called: Atomic::new(false),
+        ret: AtomicU32::new(BY_FILTER),
+        called: AtomicFlag::new(false),
         own <- Own::new(fds),
-        stage: Atomic::new(BEGUN),
-        copied: Atomic::new(0),
+        stage: AtomicU32::new(BEGUN),
+        copied: AtomicU32::new(0),
         scratch <- new_mutex!(KVec::new()),
     });
     let events = session.filter.events() | extra;
@@ -227,9 +227,9 @@ macro_rules! is_answered {
     ($this:expr, $report:expr) => {{
         let again = $report.is_again();
         if !again {
-            $this.stage.store(BEGUN, Relaxed);
+            $this.stage.store(BEGUN);
         }
-        again && $this.stage.load(Relaxed) == POSTED
+        again && $this.stage.load() == POSTED
     }};
 }
 
@@ -254,8 +254,8 @@ macro_rules! take {
             Posted::Passed
         } else {
             event.time = 0;
-            this.copied.store(0, Relaxed);
-            this.stage.store(POSTED, Relaxed);
+            this.copied.store(0);
+            this.stage.store(POSTED);
             this.session.post(this.id, event, stop(), engine)
         }
     }};
@@ -337,7 +337,7 @@ impl Tracee {
             _ if answer.action == uapi::SKIP => UNWANTED,
             _ => BY_FILTER,
         };
-        self.ret.store(ret, Relaxed);
+        self.ret.store(ret);
         if answer.action == uapi::SKIP {
             report.set_result(answer.result as isize);
             return SyscallAction::abort(Action::Resume);
@@ -348,7 +348,7 @@ impl Tracee {
         if answer.flags & uapi::SET_ARGS != 0 {
             let mut args = answer.args.map(|arg| arg as usize);
             // What has been checked is what is used.
-            let copied = self.copied.load(Relaxed);
+            let copied = self.copied.load();
             for (i, arg) in report.args().iter().enumerate() {
                 if copied >> i & 1 != 0 {
                     args[i] = *arg;
@@ -499,12 +499,12 @@ impl Tracer for Tracee {
         let (arch, nr) = (report.arch(), report.nr());
         if !report.is_again() {
             // Somebody asked for a report: we have had our say about this call.
-            if report.is_resumed() && this.called.load(Relaxed) {
+            if report.is_resumed() && this.called.get() {
                 return Action::Resume.into();
             }
-            this.called.store(true, Relaxed);
-            if this.ret.load(Relaxed) != BY_FILTER {
-                this.ret.store(BY_FILTER, Relaxed);
+            this.called.set(true);
+            if this.ret.load() != BY_FILTER {
+                this.ret.store(BY_FILTER);
             }
         }
         let mut selected = this.session.filter.call(arch, nr);
@@ -516,7 +516,7 @@ impl Tracer for Tracee {
             && !report.is_again()
             && !this.names_selected(report, selected)
         {
-            this.ret.store(DESELECTED, Relaxed);
+            this.ret.store(DESELECTED);
             selected = selected.deselected();
         }
         if !selected.has(Selected::ENTRIES) {
@@ -536,7 +536,7 @@ impl Tracer for Tracee {
         this.own.exit(&this.session, this.id, result);
         let (arch, nr) = (report.arch(), report.nr());
         let selected = this.session.filter.call(arch, nr);
-        let ret = this.ret.load(Relaxed);
+        let ret = this.ret.load();
         let wanted = Wanted {
             wait: match ret {
                 BY_FILTER => selected.has(Selected::RETURN),

@@ -35,7 +35,7 @@ while read -r what instructions; do figure[$what]=${instructions%.*}; done <<<"$
 # A call that is not selected may cost 150 more than native. Of the others the aims are 600 more, and 12000; these limits
 # are what is reached, to be lowered with it.
 if [[ ${figure[filtered]} && ${figure[observed]} && ${figure["round-trip"]} ]] &&
-	((figure[filtered] <= figure[native] + 150 && figure[observed] <= figure[native] + 900)) &&
+	((figure[filtered] <= figure[native] + 150 && figure[observed] <= figure[native] + 700)) &&
 	((figure["round-trip"] <= 15000)); then
 	echo "ok 1 kmview_cost"
 else

@@ -4,6 +4,10 @@
 
 pub(crate) mod abi;
 pub(crate) mod area;
+/// As utrace has it; not all of it is used here.
+#[allow(dead_code)]
+#[path = "../../utrace/sys/atomic.rs"]
+pub(crate) mod atomic;
 mod bindings;
 pub(crate) mod descriptor;
 pub(crate) mod device;

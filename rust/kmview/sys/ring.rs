@@ -7,24 +7,14 @@ use super::{
         Event,
         Ring as Head, //
     },
+    atomic::AtomicU64,
     bindings, //
 };
 use core::{
     mem::offset_of,
     ptr::NonNull, //
 };
-use kernel::{
-    page::PAGE_SIZE,
-    prelude::*,
-    sync::{
-        atomic::{
-            Acquire,
-            Atomic,
-            Relaxed,
-            Release, //
-        }, //
-    }, //
-};
+use kernel::{page::PAGE_SIZE, prelude::*};
 
 /// A page with a `struct kmview_ring`, and data behind it. The monitor may write to all of it.
 ///
@@ -65,18 +55,18 @@ impl Shared {
         (self.base.as_ptr(), PAGE_SIZE + self.size)
     }
 
-    fn word(&self, offset: usize) -> &Atomic<u64> {
+    fn word(&self, offset: usize) -> &AtomicU64 {
         // SAFETY: By the type invariant it is in the first page; everybody accesses it atomically.
-        unsafe { Atomic::from_ptr(self.base.as_ptr().add(offset).cast()) }
+        unsafe { &*self.base.as_ptr().add(offset).cast() }
     }
 
     fn store(&self, offset: usize, value: u64) {
-        self.word(offset).store(value, Relaxed);
+        self.word(offset).store(value);
     }
 
     /// Shows the monitor what has been written before.
     pub(crate) fn set_head(&self, head: u64) {
-        self.word(offset_of!(Head, head)).store(head, Release);
+        self.word(offset_of!(Head, head)).store(head);
     }
 
     pub(crate) fn set_lost(&self, lost: u64) {
@@ -92,7 +82,7 @@ impl Shared {
 
     /// As the monitor says: to be checked.
     pub(crate) fn tail(&self) -> u64 {
-        self.word(offset_of!(Head, tail)).load(Acquire)
+        self.word(offset_of!(Head, tail)).load()
     }
 
     /// Writes to the data, from a position on, which is taken modulo the size. By one party at a time.
