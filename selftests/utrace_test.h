@@ -82,6 +82,13 @@
 #define UT_S_DEFAULT		(1ULL << 63)
 #define UT_F_EXAMINE		(1 << 24)	/* do what UT_EXAMINE left with UT_X_IN_CALLBACK */
 
+#define UT_F_WANT_EXIT		(1 << 25)	/* hear of the exit of this call, too */
+
+/* For UT_CALLS. */
+#define UT_CALLS_ENTRY		1
+#define UT_CALLS_EXIT		2
+#define UT_CALLS_COMPAT		4	/* the 32-bit call */
+
 /* Where a held thread is: what UT_WAIT_HELD waits for. */
 #define UT_IN_CALLBACK		1
 #define UT_IN_RETURNED		2
@@ -96,6 +103,7 @@ struct ut_attach {
 	__u32 match;		/* 1: MATCH_OPS */
 	__u32 engine;		/* out: the engine's index */
 	__u32 checked;		/* only if PTRACE_ATTACH may */
+	__u32 calls;		/* for a set of system calls, which is empty at first */
 };
 
 struct ut_script {
@@ -211,6 +219,7 @@ struct ut_examine {
 #define UT_FIND		_IOWR('u', 12, struct ut_attach)
 #define UT_FAIL_ATTACH	_IOWR('u', 13, struct ut_op)	/* the value-th attach from now: ENOMEM */
 #define UT_COUNT	_IOWR('u', 14, struct ut_op)	/* in ticket: the engine's events so far */
+#define UT_CALLS	_IOWR('u', 15, struct ut_op)	/* in, ticket: what of the call "value" is in the set */
 #define UT_STEPS	_IOWR('u', 60, struct ut_op)	/* out, found: 1 single step, 2 block step */
 #define UT_EXAMINE	_IOWR('u', 40, struct ut_examine)
 #define UT_EXAMINED	_IOWR('u', 41, struct ut_examine)	/* what it came to in the callback */

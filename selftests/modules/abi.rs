@@ -53,6 +53,7 @@ pub(crate) const S_DEFAULT: u64 = 1 << 63;
 
 pub(crate) const F_HOLD_NEXT: u32 = 1 << 23;
 pub(crate) const F_EXAMINE: u32 = 1 << 24;
+pub(crate) const F_WANT_EXIT: u32 = 1 << 25;
 
 pub(crate) const IN_CALLBACK: u32 = 1;
 pub(crate) const IN_RETURNED: u32 = 2;
@@ -79,6 +80,7 @@ pub(crate) struct Attach {
     pub(crate) matching: u32,
     pub(crate) engine: u32,
     pub(crate) checked: u32,
+    pub(crate) calls: u32,
 }
 
 #[repr(C)]
@@ -194,4 +196,5 @@ pub(crate) const GO: u32 = _IOWR::<Op>(U, 11);
 pub(crate) const FIND: u32 = _IOWR::<Attach>(U, 12);
 pub(crate) const FAIL_ATTACH: u32 = _IOWR::<Op>(U, 13);
 pub(crate) const COUNT: u32 = _IOWR::<Op>(U, 14);
+pub(crate) const CALLS: u32 = _IOWR::<Op>(U, 15);
 pub(crate) const STEPS: u32 = _IOWR::<Op>(U, 60);

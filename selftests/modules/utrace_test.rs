@@ -131,6 +131,8 @@ struct Slot {
     events: u64,
     /// What the next callback is to examine, or has examined.
     examine: Option<KBox<examine::Request>>,
+    /// The system calls that it hears of, if not of all.
+    calls: Option<Arc<CallSet>>,
 }
 
 struct State {
@@ -233,6 +235,7 @@ impl Shared {
                 go: 0,
                 events: 0,
                 examine: None,
+                calls: options.calls.clone(),
             },
             GFP_KERNEL,
         )?;
@@ -448,6 +451,9 @@ impl Tracer for Probe {
         let Some(script) = answer.script else {
             return answer.action.into();
         };
+        if script.flags & F_WANT_EXIT != 0 {
+            report.want_exit();
+        }
         if script.flags & F_NR != 0 {
             report.set_nr(script.new_nr);
         }
@@ -620,6 +626,10 @@ impl Session {
         let options = AttachOptions {
             exclusive: request.exclusive != 0,
             match_ops: request.matching == 1,
+            calls: match request.calls {
+                0 => None,
+                _ => Some(CallSet::new()?),
+            },
             ..Default::default()
         };
         let attach = || Shared::attach(&self.0, &thread, request.events, options, KVec::new());
@@ -664,6 +674,17 @@ impl Session {
         let index = op.engine as usize;
         match cmd {
             CONTROL => engine?.control(op.control()?),
+            CALLS => {
+                let state = self.0.state.lock();
+                let slot = state.slots.get(index).ok_or(EBADF)?;
+                let calls = slot.calls.as_ref().ok_or(EINVAL)?;
+                let abi = match op.ticket & 4 {
+                    0 => CallAbi::Native,
+                    _ => CallAbi::Compat,
+                };
+                calls.set(abi, op.value, op.ticket & 1 != 0, op.ticket & 2 != 0);
+                Ok(())
+            }
             SET_EVENTS => engine?.set_events(EventSet::from_bits(op.value)),
             STOP_OP => {
                 let request = engine?.stop()?;
