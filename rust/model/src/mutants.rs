@@ -239,8 +239,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         switches: false,
         edits: &[Edit {
             file: "stop.rs",
-            from: "if old & !NUMBER_MASK != RUNNING {",
-            to: "if phase(old) != RUNNING {",
+            from: "let old = self.0.load() & NUMBER_MASK | RUNNING;",
+            to: "let old = self.0.load() & !PHASE_MASK | RUNNING;",
         }],
         model: "barrier_against_detach_and_callback",
         finds: "right: Already",
