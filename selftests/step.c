@@ -31,101 +31,101 @@
 /* Plain code: the loop is made twice, the call goes and comes back. */
 labels(p0[], p1[], p2[], p3[], p4[], p5[], p6[], p7[], p8[]);
 CODE(code_plain, "int3\n"
-     LABEL(p0) "nop\n"
-     LABEL(p1) "mov $2, %ecx\n"
-     LABEL(p2) "dec %ecx\n"
-     LABEL(p3) "jnz p2\n"
-     LABEL(p4) "call p7\n"
-     LABEL(p5) "mov $7, %eax\n"
-     LABEL(p6) "ret\n"
-     LABEL(p7) "lea 1(%rcx), %rcx\n"
-     LABEL(p8) "ret\n");
+	LABEL(p0) "nop\n"
+	LABEL(p1) "mov $2, %ecx\n"
+	LABEL(p2) "dec %ecx\n"
+	LABEL(p3) "jnz p2\n"
+	LABEL(p4) "call p7\n"
+	LABEL(p5) "mov $7, %eax\n"
+	LABEL(p6) "ret\n"
+	LABEL(p7) "lea 1(%rcx), %rcx\n"
+	LABEL(p8) "ret\n");
 
 /* A system call, and what it leaves in the register that the instruction stores the flags in. */
 labels(s0[], s1[], s2[]);
 CODE(code_call, "mov $110, %eax\n"
-     "int3\n"
-     LABEL(s0) "syscall\n"
-     LABEL(s1) "mov %r11, %rax\n"
-     LABEL(s2) "ret\n");
+	"int3\n"
+	LABEL(s0) "syscall\n"
+	LABEL(s1) "mov %r11, %rax\n"
+	LABEL(s2) "ret\n");
 
 /* Flags to the stack and back: what the program sees of the trap flag. */
 labels(f0[], f1[], f2[], f3[], f4[], f5[], f6[]);
 CODE(code_flags, "int3\n"
-     LABEL(f0) "pushfq\n"
-     LABEL(f1) "mov (%rsp), %rax\n"
-     LABEL(f2) "popfq\n"
-     LABEL(f3) "rex.w pushfq\n"
-     LABEL(f4) "or (%rsp), %rax\n"
-     LABEL(f5) "popfq\n"
-     LABEL(f6) "ret\n");
+	LABEL(f0) "pushfq\n"
+	LABEL(f1) "mov (%rsp), %rax\n"
+	LABEL(f2) "popfq\n"
+	LABEL(f3) "rex.w pushfq\n"
+	LABEL(f4) "or (%rsp), %rax\n"
+	LABEL(f5) "popfq\n"
+	LABEL(f6) "ret\n");
 
 /* A fault, which a handler mends by going on behind it. */
 labels(m0[], m1[], m2[]);
 CODE(code_fault, "xor %edx, %edx\n"
-     "int3\n"
-     LABEL(m0) "nop\n"
-     LABEL(m1) "mov (%rdx), %rax\n"
-     LABEL(m2) "ret\n");
+	"int3\n"
+	LABEL(m0) "nop\n"
+	LABEL(m1) "mov (%rdx), %rax\n"
+	LABEL(m2) "ret\n");
 
 /* Sends itself a signal that has a handler. %rdi, %rsi, %rdx: tgkill's. */
 labels(h0[], h1[]);
 CODE(code_handler, "mov $234, %eax\n"
-     "int3\n"
-     LABEL(h0) "syscall\n"
-     LABEL(h1) "ret\n");
+	"int3\n"
+	LABEL(h0) "syscall\n"
+	LABEL(h1) "ret\n");
 
 /* Makes a process: %rdi: by fork or vfork. The child leaves with what it sees of the trap flag. */
 labels(c0[], c1[]);
 CODE(code_fork, "mov %rdi, %rax\n"
-     "int3\n"
-     LABEL(c0) "syscall\n"
-     LABEL(c1) "test %eax, %eax\n"
-     "jz 1f\n"
-     "ret\n"
-     "1: pushfq\n"
-     "pop %rdi\n"
-     "shr $8, %rdi\n"
-     "and $1, %rdi\n"
-     "add $40, %rdi\n"
-     "mov $231, %eax\n"
-     "syscall\n");
+	"int3\n"
+	LABEL(c0) "syscall\n"
+	LABEL(c1) "test %eax, %eax\n"
+	"jz 1f\n"
+	"ret\n"
+	"1: pushfq\n"
+	"pop %rdi\n"
+	"shr $8, %rdi\n"
+	"and $1, %rdi\n"
+	"add $40, %rdi\n"
+	"mov $231, %eax\n"
+	"syscall\n");
 
 /* The program steps itself: sets the trap flag, and takes it off. */
 CODE(code_own, "pushfq\n"
-     "orq $0x100, (%rsp)\n"
-     "popfq\n"
-     "nop\n"
-     "nop\n"
-     "pushfq\n"
-     "andq $~0x100, (%rsp)\n"
-     "popfq\n"
-     "ret\n");
+	"orq $0x100, (%rsp)\n"
+	"popfq\n"
+	"nop\n"
+	"nop\n"
+	"pushfq\n"
+	"andq $~0x100, (%rsp)\n"
+	"popfq\n"
+	"ret\n");
 
 /* Two blocks. */
 labels(b0[], b1[], b2[], b3[], b4[]);
 CODE(code_blocks, "int3\n"
-     LABEL(b0) "nop\n"
-     "nop\n"
-     LABEL(b1) "jmp b2\n"
-     "ud2\n"
-     LABEL(b2) "nop\n"
-     "nop\n"
-     "nop\n"
-     LABEL(b3) "ret\n");
+	LABEL(b0) "nop\n"
+	"nop\n"
+	LABEL(b1) "jmp b2\n"
+	"ud2\n"
+	LABEL(b2) "nop\n"
+	"nop\n"
+	"nop\n"
+	LABEL(b3) "ret\n");
 
 /* Runs for ever, and leaves when it sees the trap flag. */
 CODE(code_watch, "1: incq (%rdi)\n"
-     "pushfq\n"
-     "testl $0x100, (%rsp)\n"
-     "lea 8(%rsp), %rsp\n"
-     "jnz 2f\n"
-     "cmpl $0, (%rsi)\n"
-     "je 1b\n"
-     "xor %eax, %eax\n"
-     "ret\n"
-     "2: mov $1, %eax\n"
-     "ret\n");
+	"pushfq\n"
+	"testl $0x100, (%rsp)\n"
+	"lea 8(%rsp), %rsp\n"
+	"jnz 2f\n"
+	"cmpl $0, (%rsi)\n"
+	"je 1b\n"
+	"xor %eax, %eax\n"
+	"ret\n"
+	"2: mov $1, %eax\n"
+	"ret\n");
 
 static long do_code(long *args)
 {

@@ -32,7 +32,10 @@ use crate::{
         calls::CallSet,
         control,
         global,
-        object,
+        object::{
+            self,
+            Interest, //
+        },
         step, //
     },
     sys::task, //
@@ -340,7 +343,11 @@ impl<T: Tracer> Engine<T> {
     /// * `ESRCH`: the thread is being released.
     /// * `ENOMEM`.
     pub fn attach(thread: &Task, tracer: Arc<T>) -> Result<Self> {
-        Self::new(thread, tracer, implemented::<T>(), None, None)
+        let wanted = Interest {
+            events: implemented::<T>().bits(),
+            calls: None,
+        };
+        Self::new(thread, tracer, wanted, None)
     }
 
     /// As [`Engine::attach`], for `events` only, and with an eye on other engines.
@@ -356,26 +363,25 @@ impl<T: Tracer> Engine<T> {
         options: AttachOptions,
     ) -> Result<Self> {
         let exclusive = options.exclusive.then(|| options.what(&tracer));
-        Self::new(thread, tracer, events, options.calls, exclusive)
+        let wanted = Interest {
+            events: events.bits(),
+            calls: options.calls,
+        };
+        Self::new(thread, tracer, wanted, exclusive)
     }
 
     fn new(
         thread: &Task,
         tracer: Arc<T>,
-        events: EventSet,
-        calls: Option<Arc<CallSet>>,
+        wanted: Interest,
         exclusive: Option<Match>,
     ) -> Result<Self> {
         let shell = KBox::new(Shell(tracer), GFP_KERNEL)?;
         let engine = match exclusive {
-            None => attach::attach(thread, shell, events.bits(), calls, None)?,
-            Some(which) => attach::attach(
-                thread,
-                shell,
-                events.bits(),
-                calls,
-                Some(&|engine| which.fits(engine)),
-            )?,
+            None => attach::attach(thread, shell, wanted, None)?,
+            Some(which) => {
+                attach::attach(thread, shell, wanted, Some(&|engine| which.fits(engine)))?
+            }
         };
         Ok(Engine {
             engine: EngineRef::new(engine),

@@ -21,7 +21,10 @@ use crate::{
     engine::{
         attach,
         control,
-        object::Engine,
+        object::{
+            Engine,
+            Interest, //
+        },
         step, //
     },
     sys::{
@@ -105,8 +108,12 @@ impl Wanted {
             true => Some(&excludes),
             false => None,
         };
+        let nothing = Interest {
+            events: 0,
+            calls: None,
+        };
         // If this fails the object goes without a call of `release`.
-        let engine = attach::attach(task, shell, 0, None, exclusive)?;
+        let engine = attach::attach(task, shell, nothing, exclusive)?;
         object.set_engine(engine);
         Ok(object)
     }

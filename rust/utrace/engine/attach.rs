@@ -3,13 +3,15 @@
 //! Attaching, finding and ending engines.
 
 use super::{
-    calls::CallSet,
     events::Events,
     global::{
         self,
         Slot, //
     },
-    object::Engine,
+    object::{
+        Engine,
+        Interest, //
+    },
     payload::{
         Callbacks,
         Payload, //
@@ -93,11 +95,10 @@ pub(crate) fn find(task: &Task, which: Which<'_>) -> Result<Arc<Engine>> {
 pub(crate) fn attach(
     task: &Task,
     callbacks: KBox<dyn Callbacks>,
-    events: u32,
-    calls: Option<Arc<CallSet>>,
+    wanted: Interest,
     exclusive: Option<Which<'_>>,
 ) -> Result<Arc<Engine>> {
-    if events & !event::ALL != 0 {
+    if wanted.events & !event::ALL != 0 {
         return Err(EINVAL);
     }
     if task::is_kernel(task) {
@@ -119,8 +120,7 @@ pub(crate) fn attach(
                 owner,
                 identity,
                 takes_rounds,
-                events,
-                calls.clone(),
+                wanted.clone(),
                 Payload::new(callbacks),
             ),
             None => Err(EINVAL),

@@ -71,6 +71,14 @@ pub(crate) struct Engine {
     pub(crate) payload: Payload,
 }
 
+/// What a new engine wants to hear of.
+#[derive(Clone)]
+pub(crate) struct Interest {
+    pub(crate) events: u32,
+    /// The system calls, if not all.
+    pub(crate) calls: Option<Arc<CallSet>>,
+}
+
 impl Engine {
     pub(crate) fn new(
         utrace: Arc<Utrace>,
@@ -78,8 +86,7 @@ impl Engine {
         owner: Owner,
         identity: (TypeId, usize),
         takes_rounds: bool,
-        events: u32,
-        calls: Option<Arc<CallSet>>,
+        wanted: Interest,
         payload: Payload,
     ) -> Result<Arc<Self>> {
         Ok(Arc::new(
@@ -96,8 +103,8 @@ impl Engine {
                 step: AtomicU32::new(0),
                 step_on_release: AtomicU32::new(0),
                 caller: AtomicU64::new(0),
-                events: AtomicU32::new(events & event::ALL),
-                calls,
+                events: AtomicU32::new(wanted.events & event::ALL),
+                calls: wanted.calls,
                 wants_exit: AtomicFlag::new(false),
                 payload,
             },
