@@ -7,6 +7,8 @@
 limit=250
 
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# Ours is the same everywhere; 7.2's own way to the two hooks is 13 instructions longer than 7.3's.
+if [[ $UTRACE_KERNEL == 7.2.* ]]; then limit=$((limit + 13)); fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp "$tree/selftests/host/traced_cost/traced_cost.rs" "$work/"

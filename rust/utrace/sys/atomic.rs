@@ -75,11 +75,11 @@ impl<T> AtomicPtr<T> {
 }
 
 /// A flag shared between threads.
-pub(crate) struct AtomicFlag(AtomicU32);
+pub(crate) struct AtomicFlag(AtomicU8);
 
 impl AtomicFlag {
     pub(crate) const fn new(value: bool) -> Self {
-        AtomicFlag(AtomicU32::new(value as u32))
+        AtomicFlag(AtomicU8::new(value as u8))
     }
 
     /// Acquire.

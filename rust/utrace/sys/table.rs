@@ -37,15 +37,16 @@ use kernel::{
 
 const ANY: u32 = bindings::UTRACE_ENTRY_ANY;
 
-/// Set in the users of an entry when only they keep it.
-const REMOVED: u32 = 1 << 31;
+/// In the users of an entry as long as the table keeps it; then only they do, and the last one is the
+/// one that finds nothing left.
+const PRESENT: u32 = 1 << 31;
 
 /// Embedded in the objects of a [`Table`].
 ///
 /// # Invariants
 ///
-/// The table's reference to the object is dropped by whoever finds that the entry is [`REMOVED`],
-/// which it becomes when no reader can find it any more, and has no users.
+/// The table's reference to the object is dropped by whoever finds that the entry is no longer
+/// [`PRESENT`], which it is until no reader can find it any more, and has no users.
 #[pin_data]
 #[repr(C)]
 pub(crate) struct Entry {
@@ -69,7 +70,7 @@ impl Entry {
                 let entry = bindings::utrace_entry {
                     node: Default::default(),
                     task,
-                    users: 0,
+                    users: PRESENT as c_int,
                     filter: ANY,
                 };
                 // SAFETY: `slot` is valid for writes.
@@ -170,9 +171,10 @@ unsafe impl<T: HasEntry> HasAfterReaders for T {
     const OFFSET: usize = <T as HasEntry>::OFFSET + core::mem::offset_of!(Entry, after_readers);
 
     fn after_readers(this: Arc<Self>) {
-        let users = entry(&*this).users().fetch_add(REMOVED);
+        // Takes it out: it is the highest bit, so that adding is subtracting.
+        let users = entry(&*this).users().fetch_add(PRESENT);
         match users {
-            0 => this.unused(),
+            PRESENT => this.unused(),
             // The last user drops the table's reference.
             _ => _ = Arc::into_raw(this),
         }
@@ -389,7 +391,7 @@ impl<T: HasEntry> Drop for User<T> {
     #[inline]
     fn drop(&mut self) {
         let object = self.0;
-        if entry(&**self).users().fetch_add(u32::MAX) == REMOVED | 1 {
+        if entry(&**self).users().fetch_add(u32::MAX) == 1 {
             drop_removed(object);
         }
     }
