@@ -200,7 +200,7 @@ TEST_F(capi, signal_choices_are_seen)
 		EXPECT_EQ(choices[i], event.resumed);
 	}
 	EXPECT_EQ(0, shared->count[0]);
-	EXPECT_EQ('S', thread_state(self->pid));
+	EXPECT_EQ(0, wait_state(self->pid, 'S'));
 }
 
 TEST_F(capi, signal_terminates)

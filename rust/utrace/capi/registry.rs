@@ -188,7 +188,7 @@ pub(crate) struct Running {
 pub(crate) fn start() -> Result<Running> {
     REGISTRY.set(Arc::pin_init(
         pin_init!(Registry {
-            tree <- IrqLock::new(RBTree::new()),
+            tree <- IrqLock::new_outer(RBTree::new()),
         }),
         GFP_KERNEL,
     )?);

@@ -41,7 +41,7 @@ enum {
 };
 
 /* sleep.c */
-void utrace_lock_init(raw_spinlock_t *lock);
+void utrace_lock_init(raw_spinlock_t *lock, bool outer);
 unsigned long utrace_lock_irqsave(raw_spinlock_t *lock);
 void utrace_unlock_irqrestore(raw_spinlock_t *lock, unsigned long flags);
 void utrace_set_parked_state(void);

@@ -40,11 +40,20 @@ unsafe impl<T: Send> Sync for IrqLock<T> {}
 
 impl<T> IrqLock<T> {
     pub(crate) fn new(data: T) -> impl PinInit<Self> {
+        Self::of_class(data, false)
+    }
+
+    /// One under which other ones are taken: the kernel's checks tell them apart.
+    pub(crate) fn new_outer(data: T) -> impl PinInit<Self> {
+        Self::of_class(data, true)
+    }
+
+    fn of_class(data: T, outer: bool) -> impl PinInit<Self> {
         pin_init!(Self {
             // INVARIANT: The C function initialises the lock.
-            raw <- Opaque::ffi_init(|slot| {
+            raw <- Opaque::ffi_init(move |slot| {
                 // SAFETY: `slot` is valid for writes, and pinned.
-                unsafe { bindings::utrace_lock_init(slot) }
+                unsafe { bindings::utrace_lock_init(slot, outer) }
             }),
             data: UnsafeCell::new(data),
         })

@@ -12,9 +12,13 @@
 /* Shown as "t (tracing stop)"; a fatal signal ends it, the freezer takes it as it is. */
 #define UTRACE_PARKED	(TASK_WAKEKILL | __TASK_TRACED)
 
-void utrace_lock_init(raw_spinlock_t *lock)
+/* @outer: one under which others are taken. */
+void utrace_lock_init(raw_spinlock_t *lock, bool outer)
 {
+	static struct lock_class_key keys[2];
+
 	raw_spin_lock_init(lock);
+	lockdep_set_class(lock, &keys[outer]);
 }
 
 unsigned long utrace_lock_irqsave(raw_spinlock_t *lock)
