@@ -106,3 +106,11 @@ kernel_folder() {
 }
 
 kernel_package() { kernel_lines | awk -v version="$1" '$1 == version { print $2 }'; }
+
+# kernel_compiler VERSION: what kbuild is told of the compiler of that kernel. KASAN next to Rust wants clang.
+kernel_compiler() {
+	case $1 in
+	*-debug) echo LLVM=1 ;;
+	*) echo "CC=$cc" ;;
+	esac
+}

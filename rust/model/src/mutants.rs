@@ -298,7 +298,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             file: "hold.rs",
             from: "word.close();\n            \
                    }\n            \
-                   if guard.examined {",
+                   if guard.examiner != Examiner::None {",
             to: "word.close();\n            \
                  }\n            \
                  if false {",

@@ -109,7 +109,7 @@ impl<'a> Subject<'a> {
 
     /// The thread.
     pub fn thread(&self) -> &'a Task {
-        &self.engine().utrace.task
+        self.engine().utrace.task()
     }
 
     /// Runs `f`, perhaps several times, while the thread holds still.

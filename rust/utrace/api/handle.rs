@@ -144,7 +144,7 @@ impl EngineRef {
 
     /// The thread, which the engine keeps a reference to.
     pub fn thread(&self) -> &Task {
-        &self.0.utrace.task
+        self.0.utrace.task()
     }
 
     /// A number that no other engine has had since the module was loaded.

@@ -60,7 +60,7 @@ macro_rules! common {
 
             /// The traced thread.
             pub fn thread(&self) -> &Task {
-                &self.common.engine.utrace.task
+                self.common.engine.utrace.task()
             }
         }
     };

@@ -238,7 +238,7 @@ c_abi! {
         let Some(engine) = object.engine() else {
             return EAGAIN.to_errno();
         };
-        if engine.utrace.task.as_ptr() != target {
+        if engine.utrace.task().as_ptr() != target {
             return EINVAL.to_errno();
         }
         // SAFETY: By the contract.

@@ -123,7 +123,7 @@ impl Wanted {
 pub(super) fn engine_of(object: &CRef, target: *mut bindings::task_struct) -> Result<Arc<Engine>> {
     let engine = object.engine().ok_or(ESRCH)?;
     // Only compared: C need not keep it. The engine keeps its own, so the address is not another's.
-    if engine.utrace.task.as_ptr() != target {
+    if engine.utrace.task().as_ptr() != target {
         return Err(ESRCH);
     }
     Ok(engine)

@@ -38,12 +38,20 @@ pub(crate) struct Hold {
     killed: bool,
     /// Counts the parks in which the thread slept: names the one in which it is examined.
     turn: u64,
-    /// Somebody looks at the thread: it does not leave [`park`] meanwhile, whatever happens.
-    examined: bool,
-    /// It waits to leave until that is over.
-    leaving: bool,
+    examiner: Examiner,
     /// Its process may be about to stop, or have stopped before anybody could leave a notice.
     noticed: bool,
+}
+
+/// Who looks at the thread, which does not leave [`park`] meanwhile, whatever happens.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Examiner {
+    /// Nobody.
+    None,
+    /// Somebody.
+    Looks,
+    /// Somebody, until when the thread waits to leave.
+    IsAwaited,
 }
 
 impl Hold {
@@ -53,8 +61,7 @@ impl Hold {
             asks: 0,
             killed: false,
             turn: 0,
-            examined: false,
-            leaving: false,
+            examiner: Examiner::None,
             noticed: true,
         }
     }
@@ -173,7 +180,7 @@ pub(crate) fn park<S: Site>(site: &S, word: Option<&EngineWord>) -> Parked {
             if let Some(word) = word {
                 word.close();
             }
-            if guard.examined {
+            if guard.examiner != Examiner::None {
                 wait_for_examiner(site, guard);
                 continue;
             }
@@ -189,7 +196,7 @@ pub(crate) fn park<S: Site>(site: &S, word: Option<&EngineWord>) -> Parked {
         // section as every wake-up.
         let word_holds = word.is_some_and(|word| check(site, word, slept) == Check::Hold);
         if !word_holds && !guard.is_asked() {
-            if guard.examined {
+            if guard.examiner != Examiner::None {
                 wait_for_examiner(site, guard);
                 continue;
             }
@@ -216,7 +223,7 @@ pub(crate) fn park<S: Site>(site: &S, word: Option<&EngineWord>) -> Parked {
 #[cold]
 fn wait_for_examiner<S: Site>(site: &S, mut guard: S::Guard<'_>) {
     guard.parked = false;
-    guard.leaving = true;
+    guard.examiner = Examiner::IsAwaited;
     site.set_leaving_state(&mut guard);
     drop(guard);
     site.sleep();
@@ -399,16 +406,17 @@ pub(crate) fn is_held_since<S: Site>(site: &S, word: &EngineWord, ask: &Ask, tur
 #[must_use]
 pub(crate) fn begin_examining<S: Site>(site: &S, word: &EngineWord, ask: &Ask, turn: u64) -> bool {
     let mut guard = site.lock();
-    guard.examined = guard.turn == turn && holds(&guard, word, ask).is_ok();
-    guard.examined
+    let begins = guard.turn == turn && holds(&guard, word, ask).is_ok();
+    if begins {
+        guard.examiner = Examiner::Looks;
+    }
+    begins
 }
 
 /// Ends that.
 pub(crate) fn end_examining<S: Site>(site: &S) {
     let mut guard = site.lock();
-    guard.examined = false;
-    if guard.leaving {
-        guard.leaving = false;
+    if core::mem::replace(&mut guard.examiner, Examiner::None) == Examiner::IsAwaited {
         site.wake_leaving(&mut guard);
     }
 }

@@ -178,7 +178,7 @@ fn settle(utrace: &Arc<Utrace>, list: &mut List) -> Result {
     // It is in the table: pairs with the barrier before the hooks' look-up, after the thread's
     // state has changed.
     smp_mb();
-    if !task::is_dead(&utrace.task) {
+    if !task::is_dead(utrace.task()) {
         return Ok(());
     }
     if utrace.life.begin_death() {
@@ -186,7 +186,7 @@ fn settle(utrace: &Arc<Utrace>, list: &mut List) -> Result {
         // Nobody is attached yet: a reap that came meanwhile has nobody to report to.
         utrace.life.end_death();
     }
-    if task::is_claimed(&utrace.task) {
+    if task::is_claimed(utrace.task()) {
         // Whether the reap hook has passed nobody can say.
         list.closed = true;
         global::get().table.remove(utrace);
@@ -259,7 +259,7 @@ pub(crate) fn update_wants(utrace: &Arc<Utrace>) {
     let wants = engines.fold(steps, |wants, engine| wants | engine.events());
     let before = utrace.wants();
     utrace.set_wants(wants);
-    syscall_bit::update::<Events>(&utrace.task);
+    syscall_bit::update::<Events>(utrace.task());
     drop(list);
     signal::wants_changed(utrace, before, wants);
 }
@@ -288,8 +288,8 @@ pub(crate) fn wait(engine: &Engine, interruptible: bool) -> bool {
     let mut list = utrace.list.lock();
     while engine.word.must_wait() {
         if !interruptible {
-            utrace.settled.wait(&mut list);
-        } else if utrace.settled.wait_interruptible(&mut list) {
+            utrace.settled().wait(&mut list);
+        } else if utrace.settled().wait_interruptible(&mut list) {
             return !engine.word.must_wait();
         }
     }
@@ -299,7 +299,7 @@ pub(crate) fn wait(engine: &Engine, interruptible: bool) -> bool {
 /// Wakes who waits in [`wait`].
 pub(crate) fn notify_waiters(utrace: &Utrace) {
     let _list = utrace.list.lock();
-    utrace.settled.notify_all();
+    utrace.settled().notify_all();
 }
 
 /// One thing less keeps the structure in the table: an engine, or a step that was under way.
@@ -343,7 +343,7 @@ pub(crate) fn clean_up(engine: &Arc<Engine>) {
     }
     global::get().unregister(engine);
     Counter::Detaches.add();
-    trace::detach(&utrace.task, engine.serial);
+    trace::detach(utrace.task(), engine.serial);
     if engine.word.cleaned() {
         notify_waiters(utrace);
     }

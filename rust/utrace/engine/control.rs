@@ -69,7 +69,7 @@ fn note(
         Err(ReleaseError::Stale) => ResumeFound::Stale,
         Err(ReleaseError::Gone) => ResumeFound::Gone,
     };
-    seen.note(&engine.utrace.task, engine.serial, ticket.raw());
+    seen.note(engine.utrace.task(), engine.serial, ticket.raw());
     found
 }
 
@@ -134,7 +134,7 @@ pub(crate) fn stop(engine: &Engine) -> Result<Asked> {
         return Err(ESRCH);
     }
     Counter::Asks.add();
-    trace::stop(&utrace.task, engine.serial, trace::ASK, ticket.raw());
+    trace::stop(utrace.task(), engine.serial, trace::ASK, ticket.raw());
     if !parked {
         utrace.add_pending(pending::of(Wish::Report));
         let queued = queue(engine, Notify::Resume);
@@ -161,7 +161,7 @@ fn queue(engine: &Engine, notify: Notify) -> Result {
 }
 
 fn check_alive(engine: &Engine) -> Result {
-    if engine.word.is_detached() || task::is_exiting(&engine.utrace.task) {
+    if engine.word.is_detached() || task::is_exiting(engine.utrace.task()) {
         return Err(ESRCH);
     }
     Ok(())
@@ -261,7 +261,7 @@ pub(crate) fn set_events(engine: &Engine, events: u32) -> Result {
     if engine.word.is_detached() || (utrace.life.is_reaped() && old & !events & REAP != 0) {
         return Err(ESRCH);
     }
-    let dead = task::is_dead(&utrace.task);
+    let dead = task::is_dead(utrace.task());
     if dead && (events & !old & event::DEATHS != 0)
         || utrace.life.death_has_begun() && (old & !events & event::DEATHS != 0)
     {
@@ -286,7 +286,7 @@ const REAP: u32 = Event::Reap.bit();
 
 /// `utrace_barrier`. May sleep.
 pub(crate) fn barrier(engine: &Engine) -> Result {
-    if task::is_current(&engine.utrace.task) || engine.is_called_by_current() {
+    if task::is_current(engine.utrace.task()) || engine.is_called_by_current() {
         return Ok(());
     }
     if !attach::wait(engine, true) {

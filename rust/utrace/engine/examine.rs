@@ -47,7 +47,7 @@ impl From<Option<Event>> for At {
 }
 
 /// Where the thread is parked, and what its examiners want: written by the thread before it parks,
-/// by them under the examiners' lock of the thread, taken by the thread after it parked.
+/// by them in [`Utrace::examine_alone`], taken by the thread after it parked.
 pub(crate) struct Place(AtomicU32);
 
 const ENTRY: u32 = 1;
@@ -107,7 +107,7 @@ impl<'a> Examination<'a> {
     /// `utrace_prepare_examine`: returns with the thread off its CPU. May sleep.
     pub(crate) fn begin(engine: &'a Engine) -> Result<Self> {
         let utrace = &*engine.utrace;
-        if engine.word.is_detached() || task::is_dead(&utrace.task) {
+        if engine.word.is_detached() || task::is_dead(utrace.task()) {
             return Err(ESRCH);
         }
         let turn = hold::examine(utrace, &engine.word, &engine.ask)?;
@@ -141,13 +141,14 @@ impl<'a> Examination<'a> {
         let engine = self.engine;
         let utrace = &*engine.utrace;
         // One after the other: two writers would leave a mixture.
-        let _alone = utrace.examiners.lock();
-        if !hold::begin_examining(utrace, &engine.word, &engine.ask, self.turn) {
-            return Err(EAGAIN);
-        }
-        let _end = ScopeGuard::new(|| hold::end_examining(utrace));
-        // SAFETY: The thread was in `park` and cannot leave it before `end_examining`.
-        unsafe { global::get().stiller.parked(&utrace.task, f) }
+        utrace.examine_alone(|| {
+            if !hold::begin_examining(utrace, &engine.word, &engine.ask, self.turn) {
+                return Err(EAGAIN);
+            }
+            let _end = ScopeGuard::new(|| hold::end_examining(utrace));
+            // SAFETY: The thread was in `park` and cannot leave it before `end_examining`.
+            unsafe { global::get().stiller.parked(utrace.task(), f) }
+        })
     }
 
     /// Where the thread is. Good for as long as the park lasts.

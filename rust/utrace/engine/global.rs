@@ -31,6 +31,7 @@ use crate::sys::{
     task_work::Cancel, //
 };
 use kernel::{
+    new_condvar,
     new_spinlock,
     prelude::*,
     rbtree::{
@@ -45,6 +46,7 @@ use kernel::{
             Relaxed, //
         },
         Arc,
+        CondVar,
         SpinLock, //
     },
     time::{
@@ -72,10 +74,34 @@ impl Slot {
     }
 }
 
+/// The queues of those who wait for something of a thread: the same thread has always the same one.
+#[pin_data]
+pub(crate) struct Settled {
+    #[pin]
+    queues: [CondVar; Self::COUNT],
+}
+
+impl Settled {
+    const COUNT: usize = 16;
+
+    fn new() -> impl PinInit<Self> {
+        pin_init!(Settled {
+            queues <- ::pin_init::pin_init_array_from_fn(|_| new_condvar!("utrace_settled")),
+        })
+    }
+
+    /// That of the [`Utrace`] at this address.
+    pub(crate) fn of(&self, address: usize) -> &CondVar {
+        &self.queues[address / size_of::<Utrace>() % Self::COUNT]
+    }
+}
+
 /// The one instance.
 #[pin_data]
 pub(crate) struct State {
     pub(crate) table: Table<Utrace>,
+    #[pin]
+    pub(crate) settled: Settled,
     #[pin]
     register: SpinLock<RBTree<Key, Arc<Engine>>>,
     serial: Atomic<u64>,
@@ -211,6 +237,7 @@ pub(crate) fn start() -> Result<Running> {
     STATE.set(Arc::pin_init(
         try_pin_init!(State {
             table,
+            settled <- Settled::new(),
             register <- new_spinlock!(RBTree::new()),
             serial: Atomic::new(1),
             cancel,

@@ -157,7 +157,7 @@ impl Engine {
     /// Whether the current thread runs a callback of the engine, and so must not wait for its end.
     pub(crate) fn is_called_by_current(&self) -> bool {
         match self.caller.load() {
-            0 => self.word.is_in_callback() && task::is_current(&self.utrace.task),
+            0 => self.word.is_in_callback() && task::is_current(self.utrace.task()),
             caller => caller == task::current_address() as u64,
         }
     }

@@ -59,7 +59,10 @@ use crate::{
 };
 use kernel::{
     prelude::*,
-    sync::Arc,
+    sync::{
+        aref::ARef,
+        Arc, //
+    },
     task::Task, //
 };
 
@@ -226,7 +229,7 @@ pub(crate) fn syscall_pass(utrace: User<Utrace>, event: Event, regs: &mut Regs<'
     }
     window(Window::BeforePark, engine);
     drop(view);
-    if task::is_signalled(&utrace.task) {
+    if task::is_signalled(utrace.task()) {
         then_nothing(utrace, regs, then);
     }
 }
@@ -346,7 +349,7 @@ fn each_in_turn(
             window(Window::BeforePark, engine);
         }
         rest = others;
-        if task::is_signalled(&utrace.task) {
+        if task::is_signalled(utrace.task()) {
             return Some(syscall_slowly(utrace, event, regs, rest, None));
         }
     }
@@ -582,7 +585,7 @@ fn park(engine: &Engine, event: Event, outcome: &mut Outcome) {
 fn trace_report(engine: &Engine, event: Event, wish: Wish) {
     let ticket = engine.word.peek().1;
     trace::report(
-        &engine.utrace.task,
+        engine.utrace.task(),
         engine.serial,
         event.number(),
         ticket.raw(),
@@ -595,7 +598,7 @@ fn trace_report(engine: &Engine, event: Event, wish: Wish) {
 fn stop_for(utrace: &Utrace, engine: &Engine, event: Event) -> Parked {
     Counter::Stops.add();
     let ticket = engine.word.peek().1;
-    trace::stop(&utrace.task, engine.serial, event.number(), ticket.raw());
+    trace::stop(utrace.task(), engine.serial, event.number(), ticket.raw());
     hold::park(utrace, Some(&engine.word))
 }
 
@@ -748,7 +751,7 @@ fn make_round(utrace: &User<Utrace>, round: Round, handled: i32) -> Outcome {
 /// The last report: every engine hears of it that wants to, and is detached. By whoever the
 /// thread's life named, with the thread dead and its death reported.
 pub(crate) fn reap(utrace: &User<Utrace>) {
-    let task = utrace.task.clone();
+    let task = ARef::<Task>::from(utrace.task());
     let mut outcome = Outcome::NOTHING;
     // SAFETY: It was looked up, and no pass is made any more but this.
     for engine in unsafe { utrace.view() }.engines() {

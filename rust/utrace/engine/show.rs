@@ -98,7 +98,7 @@ fn line(f: &mut fmt::Formatter<'_>, listed: &Listed) -> fmt::Result {
     if engine.word.is_detached() {
         return Ok(());
     }
-    let task = &engine.utrace.task;
+    let task = engine.utrace.task();
     let (phase, ticket) = engine.word.peek();
     let phase = match phase {
         Phase::Running => "running",

@@ -262,7 +262,7 @@ pub(crate) fn wants_changed(utrace: &Arc<Utrace>, before: u32, wants: u32) {
         return;
     }
     if wants & EARLY == 0 {
-        signal::clear_reported(&utrace.task);
+        signal::clear_reported(utrace.task());
     } else {
         // A thread that exits acts on no signal any more.
         let _ = utrace.queue(Notify::Signal);

@@ -105,7 +105,7 @@ pub(crate) fn wanted(utrace: &Arc<Utrace>) {
 #[cold]
 pub(crate) fn released(utrace: &Arc<Utrace>) {
     // A reaper makes no steps.
-    if task::is_current(&utrace.task) {
+    if task::is_current(utrace.task()) {
         utrace.step_offered.set(false);
         wanted(utrace);
     }

@@ -20,7 +20,8 @@ use crate::{
         atomic::{
             AtomicFlag,
             AtomicU32,
-            AtomicU64, //
+            AtomicU64,
+            AtomicU8, //
         },
         lock::{
             IrqGuard,
@@ -49,18 +50,15 @@ use crate::{
     }, //
 };
 use kernel::{
-    new_condvar,
-    new_mutex,
     new_spinlock,
     prelude::*,
     sync::{
-        aref::ARef,
         Arc,
         CondVar,
-        Mutex,
         SpinLock, //
     },
-    task::Task, //
+    task::Task,
+    types::ScopeGuard, //
 };
 
 /// The engines of a thread in the order of their attachment, detached ones perhaps among them.
@@ -72,14 +70,15 @@ pub(crate) struct List {
     pub(crate) engines: Option<Arc<Engines>>,
     /// How many are attached; the step that is under way, which must not outlive the structure,
     /// counts as one.
-    pub(crate) attached: usize,
+    pub(crate) attached: u32,
     /// The last one has gone: the structure is out of the table, and takes no more.
     pub(crate) closed: bool,
+    /// Somebody examines the thread.
+    examined: bool,
 }
 
 /// What the thread itself knows of its engines.
 struct Seen {
-    generation: u64,
     engines: Option<Arc<Engines>>,
     /// The engine, when there is one only, it does not want QUIESCE, and the thread does not step.
     single: Option<Arc<Engine>>,
@@ -104,8 +103,11 @@ pub(crate) const DEFERRED: u32 = 1;
 /// Some engine may want a step.
 pub(crate) const STEPPING: u32 = 2;
 
-/// The generation of a closed structure.
-const CLOSED: u64 = u64::MAX;
+// What `Utrace::lists` says.
+/// The list is not the one that the thread saw last, or is to be looked at again.
+const CHANGED: u8 = 1;
+/// There will be no other list.
+const CLOSED: u8 = 2;
 
 /// A thread with engines.
 ///
@@ -117,43 +119,39 @@ pub(crate) struct Utrace {
     // What every report uses comes first.
     #[pin]
     entry: Entry,
-    pub(crate) task: ARef<Task>,
-    /// Counts the lists that there have been.
-    generation: AtomicU64,
-    /// The list that the thread itself saw last. Belongs to whoever makes the passes: the thread;
-    /// once its death has been reported, whoever reports its reap; and then who uses it last.
-    seen: PassCell<Seen>,
-    /// What makes the thread's events out of the ordinary, as bits. Only the thread itself changes
-    /// them.
-    special: AtomicU32,
-    /// The step that the thread makes.
-    pub(crate) step: Step,
+    /// What the thread has to know of the list, as bits. Changed under `list`.
+    lists: AtomicU8,
     /// The thread is in a report after which it looks by itself whether to step.
     pub(crate) settling: AtomicFlag,
     /// A handler is about to begin, where a step would end.
     pub(crate) handler_begins: AtomicFlag,
     /// Some engine may have a [`Engine::step_on_release`].
     pub(crate) step_offered: AtomicFlag,
+    /// What makes the thread's events out of the ordinary, as bits. Only the thread itself changes
+    /// them.
+    special: AtomicU32,
+    /// The list that the thread itself saw last. Belongs to whoever makes the passes: the thread;
+    /// once its death has been reported, whoever reports its reap; and then who uses it last.
+    seen: PassCell<Seen>,
+    /// The step that the thread makes.
+    pub(crate) step: Step,
     #[pin]
     hold: IrqLock<Hold>,
     pub(crate) life: ThreadLife,
-    /// The thread was released by itself: nobody had to wait for it.
-    pub(crate) let_go_itself: AtomicFlag,
     /// Where the thread is parked.
     pub(crate) place: Place,
-    /// Held by who examines the thread, outside of all other locks.
-    #[pin]
-    pub(crate) examiners: Mutex<()>,
     /// Reports owed before user mode.
     pending: AtomicU32,
-    /// The handler that was set up when a round of reports was owed, and its signal; or 0. Only the
-    /// thread itself reads and writes them.
-    handler: AtomicU64,
-    handled: AtomicU32,
-    /// The kernel acts on a signal that was reported: what is owed waits until it has. Likewise.
+    /// The thread was released by itself: nobody had to wait for it.
+    pub(crate) let_go_itself: AtomicFlag,
+    /// The kernel acts on a signal that was reported: what is owed waits until it has. Only the
+    /// thread itself reads and writes this, and the next ones.
     pub(crate) acting: AtomicFlag,
-    /// A stop of the process is being reported, in which the thread takes part afterwards. Likewise.
+    /// A stop of the process is being reported, in which the thread takes part afterwards.
     pub(crate) stopping: AtomicFlag,
+    /// The signal whose handler was set up when a round of reports was owed, and that handler; or 0.
+    handled: AtomicU8,
+    handler: AtomicU64,
     /// When the thread was parked ([`trace::now`]); 0 when it is not. To be shown, for nothing else.
     pub(crate) parked_since: AtomicU64,
     #[pin]
@@ -166,9 +164,6 @@ pub(crate) struct Utrace {
     step_work: TaskWork<Utrace, 2>,
     #[pin]
     pub(crate) list: SpinLock<List>,
-    /// Notified, under `list`, when a callback ends or an engine has been cleaned up.
-    #[pin]
-    pub(crate) settled: CondVar,
 }
 
 // SAFETY: The offset is that of the field.
@@ -217,29 +212,26 @@ impl Utrace {
     pub(crate) fn new(task: &Task) -> Result<Arc<Self>> {
         let this = Arc::pin_init(
             pin_init!(Utrace {
-                entry <- Entry::new(task),
-                task: task.into(),
-                generation: AtomicU64::new(1),
-                seen: PassCell::new(Seen {
-                    generation: 0,
-                    engines: None,
-                    single: None,
-                }),
-                special: AtomicU32::new(0),
-                step: Step::new(),
+                entry <- Entry::new(task.into()),
+                lists: AtomicU8::new(CHANGED),
                 settling: AtomicFlag::new(false),
                 handler_begins: AtomicFlag::new(false),
                 step_offered: AtomicFlag::new(false),
+                special: AtomicU32::new(0),
+                seen: PassCell::new(Seen {
+                    engines: None,
+                    single: None,
+                }),
+                step: Step::new(),
                 hold <- IrqLock::new(Hold::new()),
                 life: ThreadLife::new(),
-                let_go_itself: AtomicFlag::new(false),
                 place: Place::new(),
-                examiners <- new_mutex!(()),
                 pending: AtomicU32::new(0),
-                handler: AtomicU64::new(0),
-                handled: AtomicU32::new(0),
+                let_go_itself: AtomicFlag::new(false),
                 acting: AtomicFlag::new(false),
                 stopping: AtomicFlag::new(false),
+                handled: AtomicU8::new(0),
+                handler: AtomicU64::new(0),
                 parked_since: AtomicU64::new(0),
                 resume_work <- TaskWork::new(),
                 signal_work <- TaskWork::new(),
@@ -248,8 +240,8 @@ impl Utrace {
                     engines: None,
                     attached: 0,
                     closed: false,
+                    examined: false,
                 }),
-                settled <- new_condvar!(),
             }),
             GFP_KERNEL,
         )?;
@@ -272,7 +264,7 @@ impl Utrace {
         let mut seen = unsafe { self.seen.take() };
         let copy = match &mut seen {
             Some(seen) => {
-                if seen.generation != self.generation.load() {
+                if self.has_changed() {
                     self.look(seen);
                 }
                 None
@@ -302,11 +294,11 @@ impl Utrace {
     /// By the thread itself, which has found the structure in the table.
     #[inline(always)]
     pub(crate) unsafe fn selects(&self, event: Event, nr: u32) -> Option<bool> {
-        // SAFETY: By the contract; the look is over when this returns, or begins anew.
-        let seen = unsafe { self.seen.peek() };
-        if seen.generation != self.generation.load() {
+        if self.has_changed() {
             return None;
         }
+        // SAFETY: By the contract; the look is over when this returns.
+        let seen = unsafe { self.seen.peek() };
         Some(match &seen.single {
             Some(engine) => engine.selects(event, nr),
             None => true,
@@ -337,11 +329,16 @@ impl Utrace {
         self.list.lock().engines.clone()
     }
 
+    #[inline(always)]
+    fn has_changed(&self) -> bool {
+        self.lists.load() & CHANGED != 0
+    }
+
     /// Brings what the thread knows of its engines up to date. Does not sleep.
     #[cold]
     fn look(&self, seen: &mut Seen) {
         let list = self.list.lock();
-        seen.generation = self.generation.load();
+        self.lists.store(self.lists.load() & !CHANGED);
         let before = seen.replace(list.engines.clone(), self.has(STEPPING));
         drop(list);
         drop(before);
@@ -353,21 +350,22 @@ impl Utrace {
         list: &mut List,
         engines: Option<Arc<Engines>>,
     ) -> Option<Arc<Engines>> {
-        let generation = match engines {
-            Some(_) => self.generation.load() + 1,
-            None => CLOSED,
-        };
-        self.generation.store(generation);
+        self.lists.store(match engines {
+            Some(_) => CHANGED,
+            None => CHANGED | CLOSED,
+        });
         core::mem::replace(&mut list.engines, engines)
     }
 
     /// Has the thread look at its list again: an engine wants QUIESCE, or it steps, or no more so.
     pub(crate) fn renew(&self) {
         let _list = self.list.lock();
-        let generation = self.generation.load();
-        if generation != CLOSED {
-            self.generation.store(generation + 1);
-        }
+        self.lists.store(self.lists.load() | CHANGED);
+    }
+
+    #[inline(always)]
+    pub(crate) fn task(&self) -> &Task {
+        self.entry.task()
     }
 
     /// The union of the engines' events.
@@ -402,7 +400,7 @@ impl Utrace {
 
     /// A handler is being set up for signal `number`, and a round is owed then.
     pub(crate) fn set_handler(&self, number: i32, handler: usize) {
-        self.handled.store(number as u32);
+        self.handled.store(number as u8);
         self.handler.store(handler as u64);
     }
 
@@ -415,35 +413,56 @@ impl Utrace {
         self.handler.store(0);
         // It may have failed, for want of a stack: that is another signal's matter.
         let there = with_current_regs(|regs| regs.ip()) == handler as usize;
-        there.then(|| self.handled.load() as i32)
+        there.then(|| self.handled.load().into())
     }
 
     /// Has [`super::report::before_user_mode`] called in the thread. `ESRCH` when it exits.
     pub(crate) fn queue(self: &Arc<Self>, notify: Notify) -> Result {
         match notify {
-            Notify::Resume => self.resume_work.queue(self, &self.task, notify),
-            Notify::Signal => self.signal_work.queue(self, &self.task, notify),
+            Notify::Resume => self.resume_work.queue(self, self.task(), notify),
+            Notify::Signal => self.signal_work.queue(self, self.task(), notify),
         }
     }
 
     /// As [`Self::queue`], by the thread itself, for what must be done before it is in user mode again.
     pub(crate) fn queue_step(self: &Arc<Self>) {
         // An exiting thread enters user mode no more.
-        let _ = self.step_work.queue(self, &self.task, Notify::Resume);
+        let _ = self.step_work.queue(self, self.task(), Notify::Resume);
     }
 
     /// Takes queued work back, once nobody needs it any more.
     pub(crate) fn cancel_work(self: &Arc<Self>) {
         let cancel = global::get().cancel;
-        self.resume_work.cancel(self, &self.task, cancel);
-        self.signal_work.cancel(self, &self.task, cancel);
-        self.step_work.cancel(self, &self.task, cancel);
+        self.resume_work.cancel(self, self.task(), cancel);
+        self.signal_work.cancel(self, self.task(), cancel);
+        self.step_work.cancel(self, self.task(), cancel);
+    }
+
+    /// Notified, under `list`, when a callback ends, an engine has been cleaned up, or nobody examines
+    /// the thread any more. Other threads share it: who waits looks again.
+    pub(crate) fn settled(&self) -> &'static CondVar {
+        global::get().settled.of(core::ptr::from_ref(self).addr())
+    }
+
+    /// Runs `f` while nobody else is in here for this thread. May sleep.
+    pub(crate) fn examine_alone<R>(&self, f: impl FnOnce() -> R) -> R {
+        let mut list = self.list.lock();
+        while list.examined {
+            self.settled().wait(&mut list);
+        }
+        list.examined = true;
+        drop(list);
+        let _end = ScopeGuard::new(|| {
+            self.list.lock().examined = false;
+            self.settled().notify_all();
+        });
+        f()
     }
 
     /// Whether a fatal signal is pending. For the thread itself.
     #[inline(always)]
     pub(crate) fn is_being_killed(&self) -> bool {
-        task::is_signalled(&self.task) && task::fatal_signal_pending()
+        task::is_signalled(self.task()) && task::fatal_signal_pending()
     }
 
     pub(crate) fn is_killed(&self) -> bool {
@@ -470,7 +489,7 @@ impl Utrace {
 
     /// Whether the last engine has gone.
     pub(crate) fn is_closed(&self) -> bool {
-        self.generation.load() == CLOSED
+        self.lists.load() & CLOSED != 0
     }
 
     pub(crate) fn is_asked(&self) -> bool {
@@ -540,7 +559,7 @@ impl Site for Utrace {
     }
 
     fn wake(&self, _guard: &mut IrqGuard<'_, Hold>) {
-        task::wake_parked(&self.task);
+        task::wake_parked(self.task());
     }
 
     fn set_leaving_state(&self, _guard: &mut IrqGuard<'_, Hold>) {
@@ -548,7 +567,7 @@ impl Site for Utrace {
     }
 
     fn wake_leaving(&self, _guard: &mut IrqGuard<'_, Hold>) {
-        task::wake_leaving(&self.task);
+        task::wake_leaving(self.task());
     }
 
     fn fatal_signal_pending(&self) -> bool {

@@ -28,6 +28,7 @@ use kernel::{
     error::to_result,
     prelude::*,
     sync::{
+        aref::ARef,
         Arc,
         ArcBorrow, //
     },
@@ -47,7 +48,9 @@ const PRESENT: u32 = 1 << 31;
 ///
 /// The table's reference to the object is dropped by whoever finds that the entry is no longer
 /// [`PRESENT`], which it is until no reader can find it any more, and has no users.
-#[pin_data]
+///
+/// The entry owns a reference to its task.
+#[pin_data(PinnedDrop)]
 #[repr(C)]
 pub(crate) struct Entry {
     #[pin]
@@ -56,15 +59,25 @@ pub(crate) struct Entry {
     after_readers: AfterReaders,
 }
 
+#[pinned_drop]
+impl PinnedDrop for Entry {
+    fn drop(self: Pin<&mut Self>) {
+        let task = NonNull::from(self.task());
+        // SAFETY: By the type invariant; nobody has the task from the entry any more.
+        drop(unsafe { ARef::from_raw(task) });
+    }
+}
+
 // SAFETY: The table's code guards it.
 unsafe impl Send for Entry {}
 // SAFETY: As above.
 unsafe impl Sync for Entry {}
 
 impl Entry {
-    /// An entry for `task`, which the object must keep alive.
-    pub(crate) fn new(task: &Task) -> impl PinInit<Self> {
-        let task = task.as_ptr();
+    /// An entry for `task`.
+    pub(crate) fn new(task: ARef<Task>) -> impl PinInit<Self> {
+        // INVARIANT: The reference is the entry's now.
+        let task = ARef::into_raw(task).as_ptr().cast();
         pin_init!(Self {
             entry <- Opaque::ffi_init(move |slot: *mut bindings::utrace_entry| {
                 let entry = bindings::utrace_entry {
@@ -78,6 +91,12 @@ impl Entry {
             }),
             after_readers <- AfterReaders::new(),
         })
+    }
+
+    #[inline(always)]
+    pub(crate) fn task(&self) -> &Task {
+        // SAFETY: By the type invariant; a `Task` is nothing but a `task_struct`.
+        unsafe { &*(*self.entry.get()).task.cast::<Task>() }
     }
 
     /// What [`Table::lookup_current`] looks for.
