@@ -5,6 +5,7 @@
 use crate::{
     adopt,
     copy::Copies,
+    count::Counts,
     descriptor,
     filter,
     memory,
@@ -531,7 +532,7 @@ impl Queue {
         if calls.flags & !uapi::CALLS_OTHERS != 0 || calls.what == 0 {
             return Err(EINVAL);
         }
-        if calls.what > uapi::CALLS_PATH {
+        if calls.what > uapi::CALLS_COUNT {
             return Err(EINVAL);
         }
         let bytes = calls.bits.div_ceil(64) as usize * size_of::<u64>();
@@ -539,6 +540,9 @@ impl Queue {
         let mut reader = bitmap.reader();
         let words = filter::words(calls.bits, || reader.read())?;
         let _alone = self.session.settings.lock();
+        if calls.what == uapi::CALLS_COUNT && self.session.counts.as_ref().is_none() {
+            self.session.counts.populate(Counts::new()?);
+        }
         let others = calls.flags & uapi::CALLS_OTHERS != 0;
         self.session
             .filter
@@ -595,6 +599,20 @@ impl Queue {
         Ok(())
     }
 
+    fn counts(&self, request: &abi::Counts) -> Result {
+        if request.flags != 0 || request.reserved != 0 {
+            return Err(EINVAL);
+        }
+        let counts = self.session.counts.as_ref().ok_or(EINVAL)?;
+        let size = request.count_size as usize;
+        let mut addr = request.counts as usize;
+        for count in counts.some(request.abi, request.first, request.nr_counts)? {
+            abi::write(addr, size, &count)?;
+            addr = addr.wrapping_add(size);
+        }
+        Ok(())
+    }
+
     // --- all of them -----------------------------------------------------------------------------
 
     fn ioctl(&self, number: u32, arg: usize, size: usize) -> Result<isize> {
@@ -622,6 +640,7 @@ impl Queue {
             nr::SET_FDS => self.session.set_fds(&abi::read(arg, size)?)?,
             nr::SET_PATHS => self.set_paths(&abi::read(arg, size)?)?,
             nr::SET_COPY => self.set_copies(&batch(arg, size)?)?,
+            nr::COUNTS => self.counts(&abi::read(arg, size)?)?,
             nr::SET_THREAD => self.set_thread(&abi::read(arg, size)?)?,
             0..=nr::LAST => return Err(eopnotsupp()),
             _ => return Err(ENOTTY),

@@ -48,6 +48,8 @@ impl Selected {
     pub(crate) const PATH: Selected = Selected(1 << 7);
     /// It may change what descriptors are selected.
     pub(crate) const FOLLOW: Selected = Selected(1 << 8);
+    /// It is counted.
+    pub(crate) const COUNT: Selected = Selected(1 << 9);
 
     /// Both.
     pub(crate) const NAMES: Selected = Self::FD.or(Self::PATH);
@@ -61,9 +63,9 @@ impl Selected {
         self.0 & any.0 != 0
     }
 
-    /// Without the events.
+    /// Without the events, and not counted.
     pub(crate) const fn deselected(self) -> Selected {
-        Selected(self.0 & !Self::ENTRIES.or(Self::RETURNS).0)
+        Selected(self.0 & !Self::ENTRIES.or(Self::RETURNS).or(Self::COUNT).0)
     }
 
     pub(crate) const fn or(self, other: Selected) -> Selected {
@@ -134,6 +136,7 @@ impl Filter {
             uapi::CALLS_RECORD_RETURN => Selected::RECORD_RETURN,
             uapi::CALLS_FD => Selected::FD,
             uapi::CALLS_PATH => Selected::PATH,
+            uapi::CALLS_COUNT => Selected::COUNT,
             _ => return Err(EINVAL),
         };
         let places = self.calls.get(abi as usize).ok_or(EINVAL)?;
@@ -176,8 +179,9 @@ impl Filter {
     /// What the entry and the exit of calls mean to the session.
     fn settle(&self) {
         // Where the exit makes an event, what the last call's answer said of its own is over.
-        const ENTRY: Selected = Selected::ENTRIES.or(Selected::RETURNS).or(Selected::FOLLOW);
-        const EXIT: Selected = Selected::RETURNS.or(Selected::FOLLOW);
+        const BOTH: Selected = Selected::RETURNS.or(Selected::FOLLOW).or(Selected::COUNT);
+        const ENTRY: Selected = Selected::ENTRIES.or(BOTH);
+        const EXIT: Selected = BOTH;
 
         let mut any = 0;
         for (abi, places) in [CallAbi::Native, CallAbi::Compat].iter().zip(&self.calls) {
@@ -222,12 +226,12 @@ impl Filter {
         let mut set = EventSet::CLONE | EventSet::EXEC | EventSet::EXIT | EventSet::DEATH;
         let any = Selected(self.any.load());
         // What a call names is looked at before it is made.
-        if any.has(Selected::ENTRIES.or(Selected::FOLLOW))
+        if any.has(Selected::ENTRIES.or(Selected::FOLLOW).or(Selected::COUNT))
             || any.has(Selected::NAMES) && any.has(Selected::RETURNS)
         {
             set = set | EventSet::SYSCALL_ENTRY;
         }
-        if any.has(Selected::RETURNS) {
+        if any.has(Selected::RETURNS.or(Selected::COUNT)) {
             set = set | EventSet::SYSCALL_EXIT;
         }
         if self.waits(Kind::Signal) || self.records(Kind::Signal) {

@@ -11,6 +11,7 @@ use kernel::prelude::*;
 
 mod adopt;
 mod copy;
+mod count;
 mod descriptor;
 mod errand;
 mod events;

@@ -8,6 +8,7 @@
 
 use crate::{
     copy::Copies,
+    count::Counts,
     errand::Errand,
     fdset::FdSet,
     filter::Filter,
@@ -129,6 +130,8 @@ pub(crate) struct Session {
     pub(crate) settings: Mutex<()>,
     /// Once there are any.
     pub(crate) copies: SetOnce<Copies>,
+    /// Likewise.
+    pub(crate) counts: SetOnce<Counts>,
     #[pin]
     pub(crate) paths: SpinLock<Option<Arc<Paths>>>,
     /// The engines that wait for the children of monitors, or for their exec.
@@ -304,6 +307,7 @@ impl Session {
                 }),
                 settings <- new_mutex!(()),
                 copies: SetOnce::new(),
+                counts: SetOnce::new(),
                 paths <- new_spinlock!(None),
                 adoptions <- new_mutex!(KVec::new()),
             }),

@@ -4,6 +4,7 @@
 
 use crate::{
     copy::Call,
+    count::Running,
     fdset::FdSet,
     filter::{
         self,
@@ -82,6 +83,8 @@ pub(crate) struct Tracee {
     ret: AtomicU32,
     /// It has been called for the entry of some call; likewise.
     called: AtomicFlag,
+    /// The call that it is in, if that is counted; likewise.
+    running: Running,
     /// What it names, and what it has open; likewise.
     #[pin]
     own: Own,
@@ -145,6 +148,7 @@ fn attach(
         origin,
         ret: AtomicU32::new(BY_FILTER),
         called: AtomicFlag::new(false),
+        running: Running::new(),
         own <- Own::new(fds),
         stage: AtomicU32::new(BEGUN),
         copied: AtomicU32::new(0),
@@ -200,6 +204,11 @@ fn decided(decision: Decision) -> Action {
         Decision::Closed(policy) => follow(policy),
         Decision::Gone => Action::Detach,
     }
+}
+
+/// Whether a call has failed.
+fn is_error(result: isize) -> bool {
+    (-4095..0).contains(&result)
 }
 
 /// What an event is selected for.
@@ -491,7 +500,10 @@ impl Tracer for Tracee {
         this: ArcBorrow<'_, Self>,
         report: &mut SyscallEntryReport<'_>,
     ) -> SyscallAction {
-        const HEARD: Selected = Selected::ENTRIES.or(Selected::NAMES).or(Selected::FOLLOW);
+        const HEARD: Selected = Selected::ENTRIES
+            .or(Selected::NAMES)
+            .or(Selected::FOLLOW)
+            .or(Selected::COUNT);
 
         if is_answered!(this, report) {
             return this.take_entry(report);
@@ -506,6 +518,9 @@ impl Tracer for Tracee {
             if this.ret.load() != BY_FILTER {
                 this.ret.store(BY_FILTER);
             }
+            if this.running.is_counted() {
+                this.running.forget();
+            }
         }
         let mut selected = this.session.filter.call(arch, nr);
         if !selected.has(HEARD) {
@@ -518,6 +533,11 @@ impl Tracer for Tracee {
         {
             this.ret.store(DESELECTED);
             selected = selected.deselected();
+        }
+        if selected.has(Selected::COUNT) && !report.is_again() {
+            if let Some(counts) = this.session.counts.as_ref() {
+                this.running.begin(counts, arch, nr);
+            }
         }
         if !selected.has(Selected::ENTRIES) {
             if selected.has(Selected::FOLLOW) {
@@ -536,6 +556,13 @@ impl Tracer for Tracee {
         this.own.exit(&this.session, this.id, result);
         let (arch, nr) = (report.arch(), report.nr());
         let selected = this.session.filter.call(arch, nr);
+        if this.running.is_counted() {
+            if let Some(counts) = this.session.counts.as_ref() {
+                let counted = selected.has(Selected::COUNT);
+                this.running
+                    .end(counts, arch, nr, counted, is_error(result));
+            }
+        }
         let ret = this.ret.load();
         let wanted = Wanted {
             wait: match ret {
@@ -554,7 +581,7 @@ impl Tracer for Tracee {
         let body = Body::Return(abi::Return {
             nr: nr.into(),
             result: result as i64,
-            is_error: u32::from((-4095..0).contains(&result)),
+            is_error: u32::from(is_error(result)),
             reserved: 0,
         });
         let mut event = abi::event(Kind::Return, body);
@@ -602,6 +629,7 @@ impl Tracer for Tracee {
             session.ended(this.id, uapi::OUT_OF_REACH);
             return Action::Detach;
         }
+        this.running.exec();
         this.own.exec(session, this.id);
         let wanted = Wanted::kind(session, Kind::Exec);
         if wanted.is_nothing() {

@@ -58,6 +58,6 @@ less() {
 	fi
 }
 
-# The aims are 20 and 5 times. The first is what is reached, to be raised with it.
-less 2 count 95
+# The aims.
+less 2 count 200
 less 3 file 50

@@ -61,6 +61,7 @@ struct kmview_info {
 #define KMVIEW_FEATURE_OBSERVE		(1ULL << 6)	/* rings: KMVIEW_RING and all around it */
 #define KMVIEW_FEATURE_FD_FILTER	(1ULL << 7)	/* KMVIEW_SET_FDS, KMVIEW_CALLS_FD */
 #define KMVIEW_FEATURE_PATH_FILTER	(1ULL << 8)	/* KMVIEW_SET_PATHS, KMVIEW_CALLS_PATH */
+#define KMVIEW_FEATURE_COUNT		(1ULL << 9)	/* KMVIEW_CALLS_COUNT, KMVIEW_COUNTS */
 
 /* --- events ------------------------------------------------------------------------------- */
 
@@ -323,6 +324,8 @@ struct kmview_events {
 #define KMVIEW_CALLS_RETURN	2	/* RETURN waits */
 #define KMVIEW_CALLS_RECORD_ENTRY	3	/* ENTRY goes to the ring */
 #define KMVIEW_CALLS_RECORD_RETURN	4	/* RETURN goes to the ring */
+/* They are counted: see KMVIEW_COUNTS. That makes no event. */
+#define KMVIEW_CALLS_COUNT	7
 /*
  * Of those above, calls in these sets only when a descriptor, or a path, that they name is selected;
  * of a call in both, either will do. It is looked at when the call is made, as it then is: also for
@@ -552,6 +555,35 @@ struct kmview_copy {
 
 #define KMVIEW_COPY_MAX		4096
 
+/* --- counts ------------------------------------------------------------------------------- */
+
+/*
+ * KMVIEW_COUNTS: the counts of the calls that are, or were, in KMVIEW_CALLS_COUNT, by all threads that
+ * are, or were, in the session. They only grow. EINVAL: nothing has been counted, or no such numbers.
+ *
+ * What has begun, but not come back, is among the calls alone; for good if its thread died in it, or
+ * another session skipped the call or made it into another one. The time is that from this session's
+ * view of the entry to that of the return: with what its own monitor, and those of the sessions that
+ * see the call in between, take for it.
+ */
+struct kmview_count {
+	__aligned_u64 calls;
+	__aligned_u64 returns;
+	__aligned_u64 errors;		/* those of the returns that failed */
+	__aligned_u64 time;		/* of those that returned, in ns */
+	__aligned_u64 longest;		/* of one, likewise */
+};
+
+struct kmview_counts {
+	__u32 abi;
+	__u32 first;			/* number of the first; kmview_info.max_calls: those beyond it */
+	__aligned_u64 counts;		/* out: struct kmview_count[nr_counts] */
+	__u32 nr_counts;
+	__u32 count_size;		/* sizeof(struct kmview_count) */
+	__u32 flags;			/* 0 */
+	__u32 reserved;
+};
+
 /* --- looking at it ------------------------------------------------------------------------ */
 
 /*
@@ -581,5 +613,6 @@ struct kmview_copy {
 #define KMVIEW_RING		_IOW(KMVIEW_IOC, 0x11, struct kmview_ring_setup)
 #define KMVIEW_RING_DONE	_IO(KMVIEW_IOC, 0x12)
 #define KMVIEW_SET_COPY		_IOW(KMVIEW_IOC, 0x13, struct kmview_batch)
+#define KMVIEW_COUNTS		_IOW(KMVIEW_IOC, 0x14, struct kmview_counts)
 
 #endif /* _UAPI_LINUX_KMVIEW_H */

@@ -56,6 +56,8 @@ structures! {
     Ring = kmview_ring, 72;
     Data = kmview_data, 8;
     Copy = kmview_copy, 16;
+    Counts = kmview_counts, 32;
+    Count = kmview_count, 40;
 }
 
 /// What each kind of event carries.

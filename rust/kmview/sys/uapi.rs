@@ -17,7 +17,8 @@ pub(crate) const FEATURES: u64 = FEATURE_CONTROL
     | FEATURE_ROUTE
     | FEATURE_OBSERVE
     | FEATURE_FD_FILTER
-    | FEATURE_PATH_FILTER;
+    | FEATURE_PATH_FILTER
+    | FEATURE_COUNT;
 
 const FEATURE_CONTROL: u64 = 1 << 0;
 const FEATURE_MEMORY: u64 = 1 << 1;
@@ -28,6 +29,7 @@ const FEATURE_ROUTE: u64 = 1 << 5;
 const FEATURE_OBSERVE: u64 = 1 << 6;
 const FEATURE_FD_FILTER: u64 = 1 << 7;
 const FEATURE_PATH_FILTER: u64 = 1 << 8;
+const FEATURE_COUNT: u64 = 1 << 9;
 
 /// Kinds of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +114,7 @@ pub(crate) const CALLS_RECORD_ENTRY: u32 = b::KMVIEW_CALLS_RECORD_ENTRY;
 pub(crate) const CALLS_RECORD_RETURN: u32 = b::KMVIEW_CALLS_RECORD_RETURN;
 pub(crate) const CALLS_FD: u32 = b::KMVIEW_CALLS_FD;
 pub(crate) const CALLS_PATH: u32 = b::KMVIEW_CALLS_PATH;
+pub(crate) const CALLS_COUNT: u32 = b::KMVIEW_CALLS_COUNT;
 pub(crate) const CALLS_OTHERS: u32 = 1 << 0;
 
 pub(crate) const FDS_ADD: u32 = b::KMVIEW_FDS_ADD;
@@ -170,5 +173,6 @@ pub(crate) mod nr {
     pub(crate) const RING: u32 = b::KMVIEW_NR_RING;
     pub(crate) const RING_DONE: u32 = b::KMVIEW_NR_RING_DONE;
     pub(crate) const SET_COPY: u32 = b::KMVIEW_NR_SET_COPY;
-    pub(crate) const LAST: u32 = b::KMVIEW_NR_SET_COPY;
+    pub(crate) const COUNTS: u32 = b::KMVIEW_NR_COUNTS;
+    pub(crate) const LAST: u32 = b::KMVIEW_NR_COUNTS;
 }

@@ -62,9 +62,9 @@ pub struct Trace {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// Count calls, errors and time, and show a table at the end. Times are those of the clock, not of the
-    /// processor
-    #[arg(short = 'c', long, conflicts_with_all = ["json", "time"])]
+    /// Have the kernel count calls, errors and time, and show a table at the end. Times are those of the
+    /// clock, not of the processor
+    #[arg(short = 'c', long, conflicts_with_all = ["json", "time", "wait", "lossy"])]
     pub count: bool,
 
     /// One JSON object a line for each call, signal and end of a thread

@@ -18,6 +18,7 @@ pub const FEATURE_ROUTE: u64 = 1 << 5;
 pub const FEATURE_OBSERVE: u64 = 1 << 6;
 pub const FEATURE_FD_FILTER: u64 = 1 << 7;
 pub const FEATURE_PATH_FILTER: u64 = 1 << 8;
+pub const FEATURE_COUNT: u64 = 1 << 9;
 
 pub const EVENT_NEW: u16 = 1;
 pub const EVENT_END: u16 = 2;
@@ -73,6 +74,7 @@ pub const CALLS_RECORD_ENTRY: u32 = 3;
 pub const CALLS_RECORD_RETURN: u32 = 4;
 pub const CALLS_FD: u32 = 5;
 pub const CALLS_PATH: u32 = 6;
+pub const CALLS_COUNT: u32 = 7;
 
 pub const CALLS_OTHERS: u32 = 1 << 0;
 
@@ -336,6 +338,24 @@ small_structures! {
         len_arg: u8,
         max: u32,
     }
+
+    struct Counts {
+        abi: u32,
+        first: u32,
+        counts: u64,
+        nr_counts: u32,
+        count_size: u32,
+        flags: u32,
+        reserved: u32,
+    }
+
+    struct Count {
+        calls: u64,
+        returns: u64,
+        errors: u64,
+        time: u64,
+        longest: u64,
+    }
 }
 
 /// The first page of a ring. Other parties write it: to be touched as atomics only.
@@ -390,6 +410,7 @@ ioctls! {
     RING = WRITE, 0x11, RingSetup;
     RING_DONE = NONE, 0x12, ();
     SET_COPY = WRITE, 0x13, Batch;
+    COUNTS = WRITE, 0x14, Counts;
 }
 
 /// Prints everything, as the test that compares it with C wants it.

@@ -3,6 +3,7 @@
 //! Sets of system calls.
 
 use super::abi;
+use std::time::Duration;
 
 /// How a program makes its system calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +38,8 @@ pub enum Calls {
     Fd,
     /// They are events only if they name a selected path.
     Path,
+    /// They are counted, which makes no event: see [`Session::counts`](crate::Session::counts).
+    Count,
 }
 
 impl Calls {
@@ -48,6 +51,34 @@ impl Calls {
             Calls::RecordReturn => abi::CALLS_RECORD_RETURN,
             Calls::Fd => abi::CALLS_FD,
             Calls::Path => abi::CALLS_PATH,
+            Calls::Count => abi::CALLS_COUNT,
+        }
+    }
+}
+
+/// What was counted of one call, by all threads together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// How often it began.
+    pub calls: u64,
+    /// How often it came back.
+    pub returns: u64,
+    /// How often it failed.
+    pub errors: u64,
+    /// How long it took, each time that it came back.
+    pub time: Duration,
+    /// How long at most.
+    pub longest: Duration,
+}
+
+impl From<&abi::Count> for Count {
+    fn from(raw: &abi::Count) -> Self {
+        Count {
+            calls: raw.calls,
+            returns: raw.returns,
+            errors: raw.errors,
+            time: Duration::from_nanos(raw.time),
+            longest: Duration::from_nanos(raw.longest),
         }
     }
 }

@@ -48,7 +48,8 @@ pub use answer::Answer;
 pub use calls::{
     Abi,
     CallSet,
-    Calls, //
+    Calls,
+    Count, //
 };
 pub use copy::{
     CopyArg,

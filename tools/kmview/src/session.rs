@@ -15,6 +15,7 @@ use super::{
     CallSet,
     Calls,
     CopyArg,
+    Count,
     Error,
     Event,
     Program,
@@ -70,6 +71,8 @@ bitflags! {
         const FD_FILTER = abi::FEATURE_FD_FILTER;
         /// Selecting calls by path.
         const PATH_FILTER = abi::FEATURE_PATH_FILTER;
+        /// Counting calls.
+        const COUNT = abi::FEATURE_COUNT;
         const _ = !0;
     }
 
@@ -318,6 +321,23 @@ impl Session {
     pub fn set_all_calls(&self, what: Calls, native: &CallSet, compat: &CallSet) -> Result<()> {
         self.set_calls(what, Abi::Native, native)?;
         self.set_calls(what, Abi::Compat, compat)
+    }
+
+    /// What was counted of [`Calls::Count`]: each call that was made at all, by its number. Those whose
+    /// numbers are too large to be told from each other come under the first of these.
+    pub fn counts(&self, abi: Abi) -> Result<Vec<(u32, Count)>> {
+        let mut raw = vec![abi::Count::default(); self.info.max_calls as usize + 1];
+        let mut request = abi::Counts {
+            abi: abi.raw(),
+            counts: raw.as_mut_ptr() as u64,
+            nr_counts: raw.len() as u32,
+            count_size: size_of::<abi::Count>() as u32,
+            ..abi::Counts::default()
+        };
+        // SAFETY: There is room for as many as it says.
+        unsafe { ioctl(self.fd.as_fd(), abi::COUNTS, &mut request, "KMVIEW_COUNTS")? };
+        let counts = (0..).zip(raw.iter().map(Count::from));
+        Ok(counts.filter(|(_, count)| count.calls != 0).collect())
     }
 
     /// Says which other events there are.

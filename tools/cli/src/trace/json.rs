@@ -18,12 +18,14 @@ use crate::{
     names,
     show::Style, //
 };
+use anyhow::Result;
 use kmview::{
     Abi,
     Event,
     Kind,
     Record,
-    Return, //
+    Return,
+    Session, //
 };
 use serde_json::{
     json,
@@ -152,7 +154,7 @@ impl<W: Write> Sink for Json<W> {
         )
     }
 
-    fn end(&mut self) -> io::Result<()> {
-        self.output.flush()
+    fn end(&mut self, _: &Session) -> Result<()> {
+        Ok(self.output.flush()?)
     }
 }

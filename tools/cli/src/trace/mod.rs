@@ -29,7 +29,6 @@ use kmview::{
     CopyArg,
     Features,
     Follow,
-    Kind,
     Options,
     Record,
     Session,
@@ -67,7 +66,7 @@ trait Sink {
     /// So many have been lost here.
     fn lost(&mut self, count: u64) -> io::Result<()>;
     /// That was all.
-    fn end(&mut self) -> io::Result<()>;
+    fn end(&mut self, session: &Session) -> Result<()>;
 }
 
 /// Where records come from.
@@ -136,14 +135,16 @@ pub fn run(options: &cli::Trace) -> Result<i32> {
     };
     let output = BufWriter::with_capacity(1 << 16, output);
     let mut sink: Box<dyn Sink> = if options.count {
-        Box::new(summary::Summary::new(output))
+        Box::new(summary::Summary(output))
     } else if options.json {
         Box::new(json::Json::new(output, options))
     } else {
         Box::new(text::Text::new(output, options))
     };
     let recording = session.info().features.contains(Features::OBSERVE) && !options.wait;
-    let mut source: Box<dyn Source> = if recording {
+    let mut source: Box<dyn Source> = if options.count {
+        Box::new(summary::Counted::new(&session, &selected)?)
+    } else if recording {
         Box::new(recorded::Recorded::new(&session, options, &selected)?)
     } else {
         Box::new(waited::Waited::new(&session, options, &selected)?)
@@ -162,7 +163,10 @@ pub fn run(options: &cli::Trace) -> Result<i32> {
         _ => Some(program::spawn(&session, &options.program)?),
     };
     follow(&session, options, &mut *source, &mut *sink, child.is_some())?;
-    sink.end().or_else(is_broken_pipe)?;
+    sink.end(&session).or_else(|err| match err.downcast() {
+        Ok(err) => is_broken_pipe(err).map_err(Into::into),
+        Err(err) => Err(err),
+    })?;
     Ok(child.map(program::status).transpose()?.unwrap_or(0))
 }
 
@@ -275,9 +279,4 @@ impl From<i32> for Ended {
             },
         }
     }
-}
-
-/// Whether a record ends a thread's part in the session.
-fn is_end(kind: &Kind) -> bool {
-    matches!(kind, Kind::End { .. })
 }

@@ -34,7 +34,7 @@ pub struct Recorded {
 
 /// How many bytes it takes to wake us: few when somebody watches.
 fn wake(options: &cli::Trace, size: usize) -> u32 {
-    match options.count || options.output.is_some() {
+    match options.output.is_some() {
         true => size as u32 / 4,
         false => 0,
     }
@@ -48,11 +48,9 @@ impl Recorded {
         for what in [Calls::RecordEntry, Calls::RecordReturn] {
             session.set_all_calls(what, &selected.native, &selected.compat)?;
         }
-        if !options.count {
-            session.set_copies(&copies(selected, options.string))?;
-        }
+        session.set_copies(&copies(selected, options.string))?;
         let mut record = Kinds::NEW | Kinds::END;
-        if !options.count && !options.quiet {
+        if !options.quiet {
             record |= Kinds::SIGNAL;
         }
         session.set_events(&Events {

@@ -1,160 +1,134 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Calls counted.
+//! Calls counted: by the kernel, so that nobody waits, and nothing is recorded.
 
 use super::{
-    abi_of,
-    is_end,
     seconds,
-    ByThread,
-    Sink, //
+    Passed,
+    Sink,
+    Source, //
 };
-use crate::names;
+use crate::names::{
+    self,
+    BothSets, //
+};
+use anyhow::{
+    bail,
+    Context,
+    Result, //
+};
 use kmview::{
     Abi,
-    Kind,
-    Record, //
+    Calls,
+    Count,
+    Features,
+    Record,
+    Session, //
 };
 use std::{
     cmp::Reverse,
-    collections::HashMap,
     io::{
         self,
         Write, //
     }, //
 };
 
-#[derive(Default)]
-struct Count {
-    calls: u64,
-    errors: u64,
-    ns: u64,
+/// Until there is nothing more to count.
+pub struct Counted;
+
+impl Counted {
+    /// Has everything that is selected counted.
+    pub fn new(session: &Session, selected: &BothSets) -> Result<Self> {
+        if !session.info().features.contains(Features::COUNT) {
+            bail!("the kernel's kmview is older than this program, and cannot count calls");
+        }
+        session.set_all_calls(Calls::Count, &selected.native, &selected.compat)?;
+        session.set_nonblocking(true)?;
+        Ok(Counted)
+    }
 }
 
-impl Count {
-    fn row(&self, out: &mut impl Write, all_ns: u64, name: &str) -> io::Result<()> {
-        let percent = match all_ns {
+impl Source for Counted {
+    fn pass_on(&mut self, session: &Session, _: &mut dyn Sink) -> Result<Passed> {
+        // Threads that come and go.
+        match session.try_events() {
+            Ok(events) if events.is_empty() => Ok(Passed::End),
+            Ok(_) => Ok(Passed::Some),
+            Err(err) if err.kind() == io::ErrorKind::WouldBlock => Ok(Passed::None),
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => Ok(Passed::Some),
+            Err(err) => Err(err).context("cannot read the session"),
+        }
+    }
+}
+
+/// Writes a table at the end.
+pub struct Summary<W>(pub W);
+
+impl<W: Write> Sink for Summary<W> {
+    fn record(&mut self, _: Record) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn lost(&mut self, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn end(&mut self, session: &Session) -> Result<()> {
+        let mut rows = Vec::new();
+        for (abi, suffix) in [(Abi::Native, ""), (Abi::Compat, " (32-bit)")] {
+            for (nr, count) in session.counts(abi)? {
+                let name = match nr {
+                    nr if nr < session.info().max_calls => names::call(abi, nr.into()),
+                    _ => "(others)".into(),
+                };
+                rows.push((format!("{name}{suffix}"), count));
+            }
+        }
+        self.write(rows).map_err(Into::into)
+    }
+}
+
+impl<W: Write> Summary<W> {
+    fn write(&mut self, mut rows: Vec<(String, Count)>) -> io::Result<()> {
+        rows.sort_by(|(name, count), (other_name, other)| {
+            let key = |count: &Count| Reverse((count.time, count.calls));
+            key(count).cmp(&key(other)).then(name.cmp(other_name))
+        });
+        let total = rows.iter().fold(Count::default(), |sum, (_, count)| Count {
+            calls: sum.calls + count.calls,
+            errors: sum.errors + count.errors,
+            time: sum.time + count.time,
+            ..sum
+        });
+        let line = "------ ----------- ----------- --------- --------- ----------------";
+        writeln!(
+            self.0,
+            "% time     seconds  usecs/call     calls    errors syscall\n{line}"
+        )?;
+        for (name, count) in &rows {
+            self.row(count, &total, name)?;
+        }
+        writeln!(self.0, "{line}")?;
+        self.row(&total, &total, "total")?;
+        self.0.flush()
+    }
+
+    fn row(&mut self, count: &Count, total: &Count, name: &str) -> io::Result<()> {
+        let ns = |count: &Count| u64::try_from(count.time.as_nanos()).unwrap_or(u64::MAX);
+        let percent = match ns(total) {
             0 => 0.0,
-            all => self.ns as f64 * 100.0 / all as f64,
+            all => ns(count) as f64 * 100.0 / all as f64,
         };
-        let each = (self.ns / 1000).checked_div(self.calls).unwrap_or(0);
-        let errors = match self.errors {
+        let each = (ns(count) / 1000).checked_div(count.calls).unwrap_or(0);
+        let errors = match count.errors {
             0 => String::new(),
             some => some.to_string(),
         };
         writeln!(
-            out,
+            self.0,
             "{percent:6.2} {:11.6} {each:11} {:9} {errors:>9} {name}",
-            seconds(self.ns),
-            self.calls
+            seconds(ns(count)),
+            count.calls
         )
-    }
-}
-
-/// Counts, and writes a table at the end.
-pub struct Summary<W> {
-    output: W,
-    counts: HashMap<(Abi, i64), Count>,
-    /// The same for most calls, without a search: 64-bit ones, by number.
-    native: Vec<Count>,
-    /// The call in which a thread is, and when it began.
-    inside: ByThread<(i64, u64)>,
-    lost: u64,
-}
-
-impl<W: Write> Summary<W> {
-    /// To `output`.
-    pub fn new(output: W) -> Self {
-        Summary {
-            output,
-            counts: HashMap::new(),
-            native: std::iter::repeat_with(Count::default).take(512).collect(),
-            inside: ByThread::default(),
-            lost: 0,
-        }
-    }
-
-    fn count(&mut self, abi: Abi, nr: i64) -> &mut Count {
-        match usize::try_from(nr) {
-            Ok(place) if abi == Abi::Native && place < self.native.len() => &mut self.native[place],
-            _ => self.counts.entry((abi, nr)).or_default(),
-        }
-    }
-}
-
-impl<W: Write> Sink for Summary<W> {
-    fn record(&mut self, record: Record) -> io::Result<()> {
-        let event = &record.event;
-        match &event.kind {
-            Kind::Entry(entry) => {
-                self.inside.insert(event.thread, (entry.nr, event.time));
-            }
-            Kind::Return(ret) => {
-                let Some((nr, began)) = self.inside.remove(&event.thread) else {
-                    return Ok(());
-                };
-                let count = self.count(abi_of(event.arch), nr);
-                count.calls += 1;
-                count.errors += u64::from(ret.is_error);
-                count.ns += event.time.saturating_sub(began);
-            }
-            kind if is_end(kind) => {
-                if let Some((nr, _)) = self.inside.remove(&event.thread) {
-                    self.count(abi_of(event.arch), nr).calls += 1;
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn lost(&mut self, count: u64) -> io::Result<()> {
-        self.lost += count;
-        self.inside.clear();
-        Ok(())
-    }
-
-    fn end(&mut self) -> io::Result<()> {
-        let native = std::mem::take(&mut self.native).into_iter().zip(0..);
-        let native = native.map(|(count, nr)| ((Abi::Native, nr), count));
-        let mut rows: Vec<_> = self
-            .counts
-            .drain()
-            .chain(native.filter(|(_, count)| count.calls != 0))
-            .collect();
-        rows.sort_by_key(|((_, nr), count)| (Reverse(count.ns), Reverse(count.calls), *nr));
-        let out = &mut self.output;
-        let total = rows.iter().fold(Count::default(), |mut sum, (_, count)| {
-            sum.calls += count.calls;
-            sum.errors += count.errors;
-            sum.ns += count.ns;
-            sum
-        });
-        let line = "------ ----------- ----------- --------- --------- ----------------";
-        writeln!(
-            out,
-            "% time     seconds  usecs/call     calls    errors syscall\n{line}"
-        )?;
-        for ((abi, nr), count) in &rows {
-            let suffix = match abi {
-                Abi::Native => "",
-                Abi::Compat => " (32-bit)",
-            };
-            count.row(
-                out,
-                total.ns,
-                &format!("{}{suffix}", names::call(*abi, *nr)),
-            )?;
-        }
-        writeln!(out, "{line}")?;
-        total.row(out, total.ns, "total")?;
-        if self.lost != 0 {
-            writeln!(
-                self.output,
-                "{} records lost: the memory for them was full",
-                self.lost
-            )?;
-        }
-        self.output.flush()
     }
 }

@@ -19,11 +19,13 @@ use crate::{
         Style, //
     }, //
 };
+use anyhow::Result;
 use kmview::{
     Arch,
     Event,
     Kind,
     Record,
+    Session,
     Signal,
     ThreadId, //
 };
@@ -348,8 +350,8 @@ impl<W: Write> Sink for Text<W> {
         )
     }
 
-    fn end(&mut self) -> io::Result<()> {
+    fn end(&mut self, _: &Session) -> Result<()> {
         self.leave_line()?;
-        self.output.flush()
+        Ok(self.output.flush()?)
     }
 }

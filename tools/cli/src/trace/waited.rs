@@ -49,7 +49,6 @@ pub struct Waited {
     /// The calls that threads are in: their arguments are needed again at the end.
     inside: HashMap<ThreadId, [u64; 6]>,
     max: u32,
-    copying: bool,
 }
 
 impl Waited {
@@ -58,7 +57,7 @@ impl Waited {
         for what in [Calls::Entry, Calls::Return] {
             session.set_all_calls(what, &selected.native, &selected.compat)?;
         }
-        if !options.count && !options.quiet {
+        if !options.quiet {
             session.set_events(&Events {
                 wait: Kinds::SIGNAL,
                 wait_signals: !0,
@@ -69,14 +68,13 @@ impl Waited {
             answers: Vec::new(),
             inside: HashMap::new(),
             max: options.string,
-            copying: !options.count,
         })
     }
 
     /// What is copied of the arguments, now that the call is about to be made, or has been.
     fn data(&mut self, session: &Session, event: &Event) -> Vec<Data> {
         let abi = abi_of(event.arch);
-        let Some(ticket) = event.ticket.filter(|_| self.copying) else {
+        let Some(ticket) = event.ticket else {
             return Vec::new();
         };
         let (nr, args, result) = match &event.kind {
