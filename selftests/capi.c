@@ -723,7 +723,7 @@ TEST_F(capi, death_of_a_leader_with_threads)
 
 TEST_F(capi, quiesce_switches_the_event_on)
 {
-	int engine = uc_engine(self->fd, self->pid, QUIESCE);
+	int engine = uc_engine(self->fd, self->pid, 0);
 	int other = uc_engine(self->fd, self->pid, ENTRY);
 	struct ut_event event;
 	long r;
@@ -734,6 +734,8 @@ TEST_F(capi, quiesce_switches_the_event_on)
 		.engine = engine, .event = QUIESCE, .nr = -1, .action = UT_RESUME, .times = 1,
 		.flags = UC_F_SET_EVENTS, .new_nr = QUIESCE | ENTRY,
 	}));
+	/* Both are there, and the script is: the first event that it hears of is the one. */
+	ASSERT_EQ(0, ut_set_events(self->fd, engine, QUIESCE));
 	ASSERT_EQ(0, tracee_call(&self->tracee));
 	ASSERT_EQ(0, tracee_result(&self->tracee, &r));
 	/* Which call it was that first was traced is not ours to say. */
