@@ -16,7 +16,9 @@ use nix::{
 };
 use std::{
     borrow::Cow,
-    str::FromStr, //
+    io,
+    str::FromStr,
+    sync::OnceLock, //
 };
 use syscalls::{
     x86,
@@ -60,8 +62,21 @@ pub fn errno(number: i32) -> (Cow<'static, str>, &'static str) {
     }
     match Errno::from_raw(number) {
         Errno::UnknownErrno => (format!("E{number}").into(), "Unknown error"),
-        known => (format!("{known:?}").into(), known.desc()),
+        known => (format!("{known:?}").into(), meaning(number)),
     }
+}
+
+/// What the C library says of it, as other programs do.
+fn meaning(number: i32) -> &'static str {
+    static MEANINGS: OnceLock<Vec<String>> = OnceLock::new();
+    let meanings = MEANINGS.get_or_init(|| {
+        let meaning = |number| {
+            let text = io::Error::from_raw_os_error(number).to_string();
+            text.split(" (os error").next().unwrap_or(&text).to_owned()
+        };
+        (0..200).map(meaning).collect()
+    });
+    meanings.get(number as usize).map_or("", |meaning| meaning)
 }
 
 /// The errno of this name or number.
@@ -246,6 +261,7 @@ mod tests {
         assert_eq!(call(Abi::Native, -1), "syscall_0xffffffffffffffff");
         assert_eq!(call_number(Abi::Compat, "mmap2"), Some(192));
         assert_eq!(errno(2).0, "ENOENT");
+        assert_eq!(errno(25).1, "Inappropriate ioctl for device");
         assert_eq!(errno_number("EROFS"), Some(libc::EROFS));
         assert_eq!(errno_number("EFOO"), None);
         assert_eq!(signal(11), "SIGSEGV");
