@@ -313,6 +313,10 @@ impl tracehook::Events for Events {
         NoticeStop::each(task);
     }
 
+    fn puts_off_stop(signal: c_int) -> bool {
+        sys_signal::puts_off_stop(signal)
+    }
+
     fn wants_syscalls(task: &Task) -> bool {
         global::get()
             .table

@@ -74,12 +74,17 @@ fn take(call: &mut GetSignal<'_>, step: Option<Over>) -> bool {
     let mut expected = None;
     loop {
         call.run_work(functions);
-        if wants_stops() {
+        let report_stops = wants_stops();
+        if report_stops {
             join_stop(functions);
         }
         // Nothing is held across the body: it may end the thread.
-        if call.run_without_signals() {
+        if call.run_without_signals(report_stops) {
             return true;
+        }
+        // One that came too late to be joined above: it comes before any signal.
+        if report_stops && signal::is_stop_pending() {
+            continue;
         }
         let Some(mut signal) = Signal::next(*functions) else {
             return false;
@@ -138,7 +143,7 @@ fn deliver(
         }
         _ => {
             put_off(true);
-            let handled = call.run_with(signal);
+            let handled = call.run_with(signal, wants_stops());
             put_off(false);
             return handled;
         }

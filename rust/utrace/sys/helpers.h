@@ -130,13 +130,15 @@ enum utrace_signal_change utrace_signal_change(struct utrace_signal *signal, int
 bool utrace_signal_action_changed(const struct utrace_signal *signal);
 void utrace_signal_run_work(const struct utrace_signal_functions *fn);
 bool utrace_signal_body(unsigned long body, struct ksignal *ksig,
-			const struct utrace_signal *signal, int sig);
+			const struct utrace_signal *signal, int sig, bool report_stops);
+bool utrace_signal_puts_off_stop(int sig);
 void utrace_signal_kill(const struct utrace_signal *signal, bool core,
 			const struct utrace_signal_functions *fn);
 void utrace_signal_deliver(struct ksignal *ksig, const struct utrace_signal *signal);
 void utrace_signal_send(struct utrace_signal *signal);
 bool utrace_signal_is_ptraced(void);
 bool utrace_signal_is_orphaned(const struct utrace_signal_functions *fn);
+bool utrace_signal_is_stop_pending(void);
 bool utrace_signal_stop_pending(bool *completes);
 bool utrace_signal_stops_alone(void);
 int utrace_signal_tell_continued(const struct utrace_signal_functions *fn);

@@ -36,11 +36,23 @@ struct inside {
 	struct task_struct *task;
 	/* It reports a stop of its process, and will take part. */
 	bool stopping;
+	/* It is in the body, which is not to take part in one: it would be unreported. */
+	bool in_body;
 };
 
 static DEFINE_HASHTABLE(insides, 6);
 static DEFINE_SPINLOCK(insides_lock);
 static atomic_t inside_count;
+
+static struct inside *find_inside(void)
+{
+	struct inside *inside;
+
+	hash_for_each_possible(insides, inside, node, (unsigned long)current)
+		if (inside->task == current)
+			return inside;
+	return NULL;
+}
 
 bool utrace_signal_enter(void)
 {
@@ -54,6 +66,7 @@ bool utrace_signal_enter(void)
 	}
 	inside->task = current;
 	inside->stopping = false;
+	inside->in_body = false;
 	spin_lock_irq(&insides_lock);
 	hash_add(insides, &inside->node, (unsigned long)current);
 	spin_unlock_irq(&insides_lock);
@@ -68,18 +81,46 @@ void utrace_signal_leave(void)
 	if (!atomic_read(&inside_count))
 		return;
 	spin_lock_irq(&insides_lock);
-	hash_for_each_possible(insides, inside, node, (unsigned long)current) {
-		if (inside->task == current) {
-			hash_del(&inside->node);
-			break;
-		}
-	}
+	inside = find_inside();
+	if (inside)
+		hash_del(&inside->node);
 	spin_unlock_irq(&insides_lock);
 	if (!inside)
 		return;
 	kfree(inside);
 	atomic_dec(&inside_count);
 	module_put(THIS_MODULE);
+}
+
+/* With the siglock. */
+static void set_in_body(bool in_body)
+{
+	struct inside *inside;
+
+	spin_lock(&insides_lock);
+	inside = find_inside();
+	if (inside)
+		inside->in_body = in_body;
+	spin_unlock(&insides_lock);
+}
+
+/*
+ * With the siglock: whether the body of get_signal(), which finds that it has to take part in a stop,
+ * leaves that to its caller. A stop that it begins itself, with @sig, is ptrace's, as are all of a
+ * thread under ptrace.
+ */
+bool utrace_signal_puts_off_stop(int sig)
+{
+	struct inside *inside;
+	bool put_off;
+
+	if (!atomic_read(&inside_count) || sig || current->ptrace)
+		return false;
+	spin_lock(&insides_lock);
+	inside = find_inside();
+	put_off = inside && inside->in_body;
+	spin_unlock(&insides_lock);
+	return put_off;
 }
 
 static struct sigqueue *find_queued(struct sigpending *pending, int sig)
@@ -291,11 +332,11 @@ void utrace_signal_run_work(const struct utrace_signal_functions *fn)
 
 /*
  * Runs the body of get_signal() with every signal but @sig (0: with every one) and SIGKILL kept
- * back. It takes part in stops and freezes, and dies, as it always does; and of the signals it
- * sees @sig alone.
+ * back. It takes part in freezes, and with @report_stops off in stops, and dies, as it always does;
+ * and of the signals it sees @sig alone.
  */
 bool utrace_signal_body(unsigned long body, struct ksignal *ksig, const struct utrace_signal *signal,
-			int sig)
+			int sig, bool report_stops)
 {
 	sigset_t saved, mask;
 	bool handled, borrowed;
@@ -319,11 +360,15 @@ bool utrace_signal_body(unsigned long body, struct ksignal *ksig, const struct u
 		current->saved_sigmask = saved;
 		set_restore_sigmask();
 	}
+	if (report_stops)
+		set_in_body(true);
 	spin_unlock_irq(&current->sighand->siglock);
 
 	handled = utrace_call1(body, (unsigned long)ksig) & 0xff;
 
 	spin_lock_irq(&current->sighand->siglock);
+	if (report_stops)
+		set_in_body(false);
 	/* It is off when a ptracer has set the mask (PTRACE_SETSIGMASK): that is the real one, then. */
 	if (test_restore_sigmask()) {
 		current->blocked = saved;
@@ -464,6 +509,11 @@ static int others_stopping(bool stopping)
 	return others;
 }
 
+bool utrace_signal_is_stop_pending(void)
+{
+	return (READ_ONCE(current->jobctl) & JOBCTL_STOP_PENDING) && !current->ptrace;
+}
+
 /*
  * Whether the current thread is about to take part in a stop of its process. @completes: whether it
  * is the last to do so, but for those that are on their way, and the parent is told then.
@@ -473,7 +523,7 @@ bool utrace_signal_stop_pending(bool *completes)
 	struct signal_struct *sig = current->signal;
 	bool pending;
 
-	if (!(READ_ONCE(current->jobctl) & JOBCTL_STOP_PENDING) || current->ptrace)
+	if (!utrace_signal_is_stop_pending())
 		return false;
 	spin_lock_irq(&current->sighand->siglock);
 	pending = current->jobctl & JOBCTL_STOP_PENDING;

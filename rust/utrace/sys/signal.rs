@@ -326,19 +326,19 @@ impl GetSignal<'_> {
         unsafe { bindings::utrace_signal_run_work(&functions.0) }
     }
 
-    /// Runs the body without any signal: for stops, freezes and the end of the thread.
-    pub(crate) fn run_without_signals(&mut self) -> bool {
-        let none = core::ptr::null();
+    /// Runs the body without any signal: for freezes, the end of the thread, and, unless somebody is
+    /// to hear of them first (`report_stops`), for stops.
+    pub(crate) fn run_without_signals(&mut self, report_stops: bool) -> bool {
+        let (ksig, none) = (self.ksig.as_ptr(), core::ptr::null());
         // SAFETY: By the type invariant; without a signal none is looked at.
-        unsafe { bindings::utrace_signal_body(self.body, self.ksig.as_ptr(), none, 0) }
+        unsafe { bindings::utrace_signal_body(self.body, ksig, none, 0, report_stops) }
     }
 
-    /// Runs the body with this signal alone. True when its handler is to be run.
-    pub(crate) fn run_with(&mut self, signal: &Signal) -> bool {
+    /// Runs the body with this signal alone; likewise. True when its handler is to be run.
+    pub(crate) fn run_with(&mut self, signal: &Signal, report_stops: bool) -> bool {
+        let (ksig, number) = (self.ksig.as_ptr(), signal.number);
         // SAFETY: By the type invariants.
-        unsafe {
-            bindings::utrace_signal_body(self.body, self.ksig.as_ptr(), &signal.raw, signal.number)
-        }
+        unsafe { bindings::utrace_signal_body(self.body, ksig, &signal.raw, number, report_stops) }
     }
 
     /// Drops the signal.
@@ -419,6 +419,19 @@ pub(crate) fn stop_pending() -> Option<bool> {
     let mut completes = false;
     // SAFETY: The pointer is valid for the call.
     unsafe { bindings::utrace_signal_stop_pending(&mut completes) }.then_some(completes)
+}
+
+/// Whether the current thread is to take part in a stop; not under ptrace.
+pub(crate) fn is_stop_pending() -> bool {
+    // SAFETY: No requirements.
+    unsafe { bindings::utrace_signal_is_stop_pending() }
+}
+
+/// Whether the body that the current thread runs is not to take part in a stop now. With the siglock
+/// held.
+pub(crate) fn puts_off_stop(signal: c_int) -> bool {
+    // SAFETY: By the contract of the hook.
+    unsafe { bindings::utrace_signal_puts_off_stop(signal) }
 }
 
 /// Whether a stop that the current thread begins is complete at once.

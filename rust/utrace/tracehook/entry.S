@@ -84,6 +84,30 @@ SYM_FUNC_START(utrace_tramp_signal)
 	RET
 SYM_FUNC_END(utrace_tramp_signal)
 
+/*
+ * do_signal_stop() in the body of a wrapped get_signal(): a stop that has not been reported is put
+ * off, as if there were none, with the lock held on. Then the place where the function goes on is
+ * taken off the stack.
+ */
+SYM_FUNC_START(utrace_tramp_stop_joined)
+	ENDBR
+	pushq	%rbp
+	movq	%rsp, %rbp
+	CALL_DEPTH_ACCOUNT
+	pushq	%rdi
+	call	utrace_hook_stop_joined
+	popq	%rdi
+	popq	%rbp
+	testb	%al, %al
+	jnz	.Lput_off
+	RET
+.Lput_off:
+	popq	%rsi
+	UNWIND_HINT_FUNC
+	xorl	%eax, %eax
+	RET
+SYM_FUNC_END(utrace_tramp_stop_joined)
+
 HOOK_SYSCALL syscall_enter
 HOOK_SYSCALL syscall_exit
 HOOK clone
