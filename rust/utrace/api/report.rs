@@ -103,6 +103,13 @@ macro_rules! stoppable {
                 Ticket::new(self.common.engine, self.common.ticket)
             }
 
+            /// The number of [`Self::ticket`]: for
+            /// [`EngineRef::resume_number`](super::EngineRef::resume_number).
+            #[inline]
+            pub fn ticket_number(&self) -> u64 {
+                self.common.ticket.raw()
+            }
+
             /// The callback has returned [`Action::Pause`](super::Action::Pause) for this event, and
             /// that stop is over.
             #[inline]
