@@ -67,7 +67,7 @@ impl Session {
         if event.kind == Kind::New as u16 {
             entry.announced = true;
         }
-        entry.event = event;
+        event.copy_to(&mut entry.event);
         entry.ticket = ticket;
         entry.set_stop(stop);
         entry.phase = Phase::Queued;
@@ -110,25 +110,26 @@ impl Session {
 
     // --- events: by the monitor ----------------------------------------------------------------
 
-    /// The next item of a queue, with what is to be told of it. To be followed by [`Self::done`] or
-    /// [`Self::undo`].
-    pub(crate) fn take(inner: &mut Inner, port: usize) -> Option<(Item, Event)> {
+    /// The next item of a queue, and in `event` what is to be told of it. To be followed by
+    /// [`Self::done`] or [`Self::undo`].
+    pub(crate) fn take(inner: &mut Inner, port: usize, event: &mut Event) -> Option<Item> {
         loop {
             let item = inner.port(port)?.fifo.pop()?;
-            let event = match item {
+            let note = match item {
                 Item::New(id) => inner.thread(id).map(|entry| entry.note_new()),
                 Item::End(id) => inner.thread(id).map(|entry| entry.note_end()),
                 Item::Event(ticket) => {
                     let entry = inner.threads.get(table::slot_of(ticket));
                     let entry = entry.filter(|it| it.ticket == ticket && it.phase == Phase::Queued);
-                    entry.map(|entry| {
-                        entry.phase = Phase::Read;
-                        entry.event
-                    })
+                    let Some(entry) = entry else { continue };
+                    entry.phase = Phase::Read;
+                    entry.event.copy_to(event);
+                    return Some(item);
                 }
             };
-            if let Some(event) = event {
-                return Some((item, event));
+            if let Some(note) = note {
+                *event = note;
+                return Some(item);
             }
         }
     }
@@ -160,7 +161,7 @@ impl Session {
         };
         if let Some(port) = port.and_then(|port| inner.port(port)) {
             port.fifo.push_front(item);
-            port.wait.changed.notify_one();
+            port.wait.wake_one();
         }
     }
 

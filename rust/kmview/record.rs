@@ -110,12 +110,12 @@ impl Inner {
             ring.begin_wait();
             put = ring.put(event, data, nr_data);
             match put {
-                Put::Full => port.wait.changed.notify_all(),
+                Put::Full => port.wait.pollers.wake(true),
                 Put::Done { .. } => ring.end_wait(),
             }
         }
         if let Put::Done { tell: true } = put {
-            port.wait.changed.notify_all();
+            port.wait.pollers.wake(true);
         }
         put
     }
@@ -155,7 +155,7 @@ impl Session {
             let ring = port.ring.as_mut().filter(|_| port.owed.is_empty());
             if let Some(Put::Done { tell }) = ring.and_then(|ring| ring.put_plain(&event)) {
                 if tell {
-                    port.wait.changed.notify_all();
+                    port.wait.pollers.wake(true);
                 }
                 return true;
             }

@@ -19,12 +19,14 @@ use kernel::{
     }, //
 };
 
+const WORD: usize = size_of::<u64>();
+
 macro_rules! structures {
     ($($name:ident = $raw:ident, $size:literal;)*) => {$(
         pub(crate) type $name = bindings::$raw;
 
         // No padding: the fields are aligned by their order, and fill it.
-        const _: () = assert!(size_of::<$name>() == $size);
+        const _: () = assert!(size_of::<$name>() == $size && $size % WORD == 0);
 
         // SAFETY: It consists of integers, without padding, of which any value is good.
         unsafe impl FromBytes for $name {}
@@ -95,6 +97,32 @@ pub(crate) fn event(kind: Kind, body: Body) -> Event {
     event
 }
 
+impl Event {
+    pub(super) const WORDS: usize = size_of::<Self>() / WORD;
+
+    /// Copies it word by word: by string instructions, which the compiler chooses for so much, it costs
+    /// a multiple.
+    #[inline(always)]
+    pub(crate) fn copy_to(&self, to: &mut Event) {
+        let to = core::ptr::from_mut(to).cast::<u64>();
+        // SAFETY: It is valid for writing.
+        unsafe { self.copy_words(to) }
+    }
+
+    /// # Safety
+    ///
+    /// `to` is valid for writing [`Self::WORDS`] words.
+    #[inline(always)]
+    pub(super) unsafe fn copy_words(&self, to: *mut u64) {
+        const { assert!(align_of::<Self>() == align_of::<u64>()) };
+        let from = core::ptr::from_ref(self).cast::<u64>();
+        for i in 0..Self::WORDS {
+            // SAFETY: By the contract; there is no padding.
+            unsafe { to.add(i).write_volatile(*from.add(i)) };
+        }
+    }
+}
+
 /// The most that the caller's idea of a structure may have.
 const MAX: usize = 4096;
 
@@ -102,6 +130,12 @@ const MAX: usize = 4096;
 /// know must be.
 pub(crate) fn read<T: FromBytes + AsBytes + Default>(addr: usize, size: usize) -> Result<T> {
     let mut value = T::default();
+    if size == size_of::<T>() {
+        let words = value.as_bytes_mut().as_mut_ptr().cast();
+        // SAFETY: It is valid for writing as many bytes, which are words: see `structures`.
+        let done = unsafe { bindings::kmview_read_words(words, addr, size / WORD) };
+        return done.then_some(value).ok_or(EFAULT);
+    }
     let known = size.min(size_of::<T>());
     if size > MAX {
         return Err(e2big());
@@ -121,6 +155,12 @@ pub(crate) fn read<T: FromBytes + AsBytes + Default>(addr: usize, size: usize) -
 
 /// Writes a structure for which the caller has `size` bytes; what we do not know is 0.
 pub(crate) fn write<T: AsBytes>(addr: usize, size: usize, value: &T) -> Result {
+    if size == size_of::<T>() {
+        let words = value.as_bytes().as_ptr().cast();
+        // SAFETY: It has as many bytes, which are words: see `structures`.
+        let done = unsafe { bindings::kmview_write_words(addr, words, size / WORD) };
+        return done.then_some(()).ok_or(EFAULT);
+    }
     let known = size.min(size_of::<T>());
     if size > MAX {
         return Err(e2big());
