@@ -49,12 +49,18 @@ impl Session {
         if inner.closed {
             return Posted::Closed(inner.policy());
         }
-        // Killed while it waited: this is its exit.
-        inner.end_wait(id);
         let ticket = inner.number(table::slot_of(id));
-        let Some(entry) = inner.thread(id) else {
+        let Some(mut entry) = inner.thread(id) else {
             return Posted::Gone;
         };
+        if entry.phase != Phase::Idle {
+            // Killed while it waited: this is its exit.
+            inner.end_wait(id);
+            match inner.thread(id) {
+                Some(found) => entry = found,
+                None => return Posted::Gone,
+            }
+        }
         if entry.ended.is_some() || entry.release == Release::Detach {
             return Posted::Gone;
         }

@@ -372,7 +372,8 @@ impl Queue {
     // --- answers -------------------------------------------------------------------------------
 
     fn exchange(&self, arg: usize, size: usize) -> Result<isize> {
-        let mut request: Exchange = abi::read(arg, size)?;
+        let mut request = Exchange::default();
+        abi::read_to(&mut request, arg, size)?;
         if request.flags != 0
             || request.nr_answers > MAX_BATCH
             || request.nr_answers != 0 && request.answer_size == 0
@@ -407,10 +408,10 @@ impl Queue {
         const ERROR: usize = core::mem::offset_of!(Answer, error);
 
         let size = request.answer_size as usize;
-        let mut failed = 0;
+        let (mut failed, mut answer) = (0, Answer::default());
         for i in 0..request.nr_answers as usize {
             let addr = (request.answers as usize).wrapping_add(i * size);
-            let answer: Answer = abi::read(addr, size)?;
+            abi::read_to(&mut answer, addr, size)?;
             let error = match self.session.answer(&answer) {
                 Ok(()) => 0,
                 Err(err) => {

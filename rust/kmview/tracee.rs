@@ -364,11 +364,18 @@ impl Tracee {
     }
 
     /// The call is going to be made, as far as this session is concerned.
+    #[inline]
     fn follow_call(&self, report: &mut SyscallEntryReport<'_>) {
-        let (session, arch, nr) = (&self.session, report.arch(), report.nr());
-        if !session.filter.call(arch, nr).has(Selected::FOLLOW) || report.is_aborted() {
-            return;
+        let selected = self.session.filter.call(report.arch(), report.nr());
+        if selected.has(Selected::FOLLOW) && !report.is_aborted() {
+            self.follow_changes(report);
         }
+    }
+
+    /// It may change what descriptors are selected.
+    #[cold]
+    fn follow_changes(&self, report: &mut SyscallEntryReport<'_>) {
+        let (session, arch, nr) = (&self.session, report.arch(), report.nr());
         let call = Call {
             abi: filter::abi_of(arch),
             nr,

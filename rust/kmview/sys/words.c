@@ -4,7 +4,7 @@
  * copy_from_user() checks of our side of it, cost a multiple.
  */
 #include <linux/uaccess.h>
-
+#include <linux/unroll.h>
 #include <uapi/linux/kmview.h>
 
 #include "helpers.h"
@@ -16,7 +16,7 @@ static __always_inline bool read_words(u64 *to, unsigned long from, size_t count
 	might_fault();
 	if (!user_read_access_begin(place, count * sizeof(u64)))
 		return false;
-#pragma GCC unroll 16
+	unrolled_full
 	for (size_t i = 0; i < count; i++)
 		unsafe_get_user(to[i], place + i, fault);
 	user_read_access_end();
@@ -33,7 +33,7 @@ static __always_inline bool write_words(unsigned long to, const u64 *from, size_
 	might_fault();
 	if (!user_write_access_begin(place, count * sizeof(u64)))
 		return false;
-#pragma GCC unroll 16
+	unrolled_full
 	for (size_t i = 0; i < count; i++)
 		unsafe_put_user(from[i], place + i, fault);
 	user_write_access_end();
@@ -45,7 +45,17 @@ fault:
 
 #define WORDS(structure)	(sizeof(struct structure) / sizeof(u64))
 
-/* What each event and each answer takes is without a loop. False: there is no such memory. */
+static noinline bool read_other(u64 *to, unsigned long from, size_t size)
+{
+	return !copy_from_user(to, (const void __user *)from, size);
+}
+
+static noinline bool write_other(unsigned long to, const u64 *from, size_t size)
+{
+	return !copy_to_user((void __user *)to, from, size);
+}
+
+/* What there is for each event is without a call. False: there is no such memory. */
 bool kmview_read_words(u64 *to, unsigned long from, size_t count)
 {
 	switch (count) {
@@ -54,7 +64,7 @@ bool kmview_read_words(u64 *to, unsigned long from, size_t count)
 	case WORDS(kmview_exchange):
 		return read_words(to, from, WORDS(kmview_exchange));
 	default:
-		return read_words(to, from, count);
+		return read_other(to, from, count * sizeof(u64));
 	}
 }
 
@@ -62,5 +72,5 @@ bool kmview_write_words(unsigned long to, const u64 *from, size_t count)
 {
 	if (count == WORDS(kmview_event))
 		return write_words(to, from, WORDS(kmview_event));
-	return write_words(to, from, count);
+	return write_other(to, from, count * sizeof(u64));
 }

@@ -160,6 +160,7 @@ impl SyscallEntryReport<'_> {
     }
 
     /// The six arguments. Those of a 32-bit call are zero-extended.
+    #[inline]
     pub fn args(&self) -> [usize; 6] {
         self.regs.args()
     }
@@ -245,6 +246,7 @@ impl SyscallExitReport<'_> {
     }
 
     /// The six arguments, as the registers have them still.
+    #[inline]
     pub fn args(&self) -> [usize; 6] {
         self.regs.args()
     }
