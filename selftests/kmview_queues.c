@@ -257,6 +257,7 @@ TEST_F(queues, many_come_and_go)
 struct reader {
 	int fd;
 	void *buffer;
+	volatile pid_t tid;
 	volatile int result;
 	volatile bool done;
 };
@@ -264,8 +265,10 @@ struct reader {
 static void *read_one(void *arg)
 {
 	struct reader *reader = arg;
-	int n = read(reader->fd, reader->buffer, sizeof(struct kmview_event));
+	int n;
 
+	reader->tid = gettid();
+	n = read(reader->fd, reader->buffer, sizeof(struct kmview_event));
 	reader->result = n < 0 ? -errno : n;
 	reader->done = true;
 	return NULL;
@@ -341,6 +344,80 @@ TEST_F(queues, moved_while_it_is_read)
 		RUN(0);
 		EXPECT_RESULT(getpid());
 	}
+}
+
+static void nothing(int sig)
+{
+}
+
+#define READERS 3
+
+/*
+ * Several readers of one queue: an event wakes one of them, whichever of the others a signal has sent
+ * away before; the end wakes all. The first one to sleep does so in another way than the others.
+ */
+TEST_F(queues, several_readers)
+{
+	struct kmview_event events[READERS];
+	struct reader readers[READERS];
+	pthread_t threads[READERS];
+
+	/* Without SA_RESTART. */
+	sigaction(SIGUSR1, &(struct sigaction) { .sa_handler = nothing }, NULL);
+	NEXT(0, NEW);
+	/* 0 to 2: the others have gone. 3: none has. 4: the thread ends. */
+	for (int stays = 0; stays < READERS + 2; stays++) {
+		int done = 0;
+
+		for (int i = 0; i < READERS; i++) {
+			readers[i] = (struct reader) { .fd = self->fd[0], .buffer = &events[i] };
+			ASSERT_EQ(0, pthread_create(&threads[i], NULL, read_one, &readers[i]));
+			ASSERT_EQ(0, wait_until(readers[i].tid && thread_state(readers[i].tid) == 'S'));
+		}
+		for (int i = 0; i < READERS && stays < READERS; i++) {
+			if (i == stays)
+				continue;
+			pthread_kill(threads[i], SIGUSR1);
+			pthread_join(threads[i], NULL);
+			EXPECT_EQ(-EINTR, readers[i].result);
+		}
+		if (stays < READERS) {
+			EXPECT_FALSE(readers[stays].done);
+			CALL_BY_TRACEE();
+			ASSERT_EQ(0, wait_until(readers[stays].done));
+			pthread_join(threads[stays], NULL);
+			EXPECT_EQ(sizeof(self->event), readers[stays].result);
+			ASSERT_EQ(0, km_run(self->fd[0], events[stays].ticket));
+			EXPECT_RESULT(getpid());
+			continue;
+		}
+		if (stays == READERS) {
+			for (int n = 1; n <= READERS; n++) {
+				CALL_BY_TRACEE();
+				ASSERT_EQ(0, wait_parked(self->tracee.pid));
+				usleep(20000);
+				for (int i = done = 0; i < READERS; i++) {
+					if (!readers[i].done)
+						continue;
+					done++;
+					/* Those of earlier ones are over. */
+					km_run(self->fd[0], events[i].ticket);
+				}
+				EXPECT_EQ(n, done);
+				EXPECT_RESULT(getpid());
+			}
+		} else {
+			tracee_end(&self->tracee);
+			ASSERT_EQ(0, wait_until(readers[0].done && readers[1].done &&
+						readers[2].done));
+			for (int i = 0; i < READERS; i++)
+				done += readers[i].result == sizeof(self->event);
+			EXPECT_EQ(1, done);
+		}
+		for (int i = 0; i < READERS; i++)
+			pthread_join(threads[i], NULL);
+	}
+	self->tracee = tracee_start();
 }
 
 /* --- everything at once -------------------------------------------------------------------------- */
@@ -476,6 +553,88 @@ TEST_F_TIMEOUT(queues, movers_and_readers, 120)
 		close(queues[i]);
 }
 
+/* Likewise, for as long as there are threads: with a limit, and interrupted by signals. */
+static void *serve_at_times(void *arg)
+{
+	int fd = (long)arg, n;
+	struct kmview_answer answer = { 0 };
+	struct kmview_event event;
+	struct kmview_exchange exchange = {
+		.answers = (unsigned long)&answer, .answer_size = sizeof(answer),
+		.events = (unsigned long)&event, .event_size = sizeof(event),
+		.max_events = 1, .timeout = 3000000,
+	};
+
+	while (seen.ended < THREADS + 1) {
+		n = km_ioctl(fd, KMVIEW_EXCHANGE, &exchange);
+		if ((n < 0 && n != -EINTR) || exchange.nr_failed)
+			__sync_fetch_and_add(&seen.errors, 1);
+		exchange.nr_answers = 0;
+		if (n <= 0)
+			continue;
+		see(&event);
+		answer.ticket = event.ticket;
+		exchange.nr_answers = event.ticket != 0;
+	}
+	return NULL;
+}
+
+/* The same, but for one that polls. */
+static void *serve_polled(void *arg)
+{
+	struct pollfd p = { .fd = (long)arg, .events = POLLIN };
+	struct kmview_event event;
+
+	fcntl(p.fd, F_SETFL, O_NONBLOCK);
+	while (seen.ended < THREADS + 1) {
+		if (poll(&p, 1, 3) != 1 || read(p.fd, &event, sizeof(event)) != sizeof(event))
+			continue;
+		see(&event);
+		if (event.ticket && km_run(p.fd, event.ticket))
+			__sync_fetch_and_add(&seen.errors, 1);
+	}
+	return NULL;
+}
+
+/*
+ * Readers of one queue that come and go all the time, one of whom polls: every event comes once, to
+ * somebody, and nobody waits for ever.
+ */
+TEST_F_TIMEOUT(queues, readers_come_and_go, 120)
+{
+	struct kmview_event event;
+	pthread_t readers[5];
+	unsigned int signals = 0;
+	int fd = KM_OPEN();
+	pid_t pid;
+
+	sigaction(SIGUSR1, &(struct sigaction) { .sa_handler = nothing }, NULL);
+	ASSERT_EQ(0, km_entries(fd, CALL));
+	pid = km_fork(fd, &event, threads_call);
+	ASSERT_GT(pid, 0);
+	see(&event);
+	for (int i = 0; i < 5; i++)
+		ASSERT_EQ(0, pthread_create(&readers[i], NULL, i ? serve_at_times : serve_polled,
+					    (void *)(long)fd));
+	for (; seen.ended < THREADS + 1; signals++) {
+		pthread_kill(readers[signals % 5], SIGUSR1);
+		usleep(100);
+	}
+	for (int i = 0; i < 5; i++)
+		pthread_join(readers[i], NULL);
+	EXPECT_TRUE(ended_with(wait_child(pid), 0));
+	EXPECT_EQ(0, seen.errors);
+	EXPECT_EQ(THREADS + 1, seen.count);
+	for (int i = 0; i < seen.count; i++) {
+		EXPECT_EQ(1, seen.news[i]);
+		EXPECT_EQ(1, seen.ends[i]);
+		if (i)
+			EXPECT_EQ(CALLS, seen.entries[i]);
+	}
+	TH_LOG("%u signals", signals);
+	close(fd);
+}
+
 /* --- rings ------------------------------------------------------------------------------------- */
 
 #define RING_SIZE (64 << 10)
@@ -533,7 +692,7 @@ TEST_F(queues, moved_while_it_waits_for_room)
 	ASSERT_TRUE(rings[0] && rings[1]);
 	ASSERT_EQ(0, km_select(self->fd[0], KMVIEW_CALLS_RECORD_ENTRY, KMVIEW_ABI_NATIVE,
 			       __NR_getpgid));
-	ASSERT_EQ(0, tracee_run(&self->tracee, do_calls, 1000));
+	ASSERT_EQ(0, tracee_run(&self->tracee, do_calls, 1500));
 	ASSERT_EQ(0, wait_parked(self->tracee.pid));
 	EXPECT_EQ(1, rings[0]->waiting);
 	MOVE(1);
@@ -555,7 +714,7 @@ TEST_F(queues, moved_while_it_waits_for_room)
 	ASSERT_EQ(0, wait_until(rings[1]->waiting == 1 || km_readable(self->tracee.result)));
 	ASSERT_EQ(0, wait_until(make_room(rings[1], self->fd[1]) &&
 				km_readable(self->tracee.result)));
-	EXPECT_RESULT(1000);
+	EXPECT_RESULT(1500);
 	self->fd[0] = -1;
 }
 

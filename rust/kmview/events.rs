@@ -49,12 +49,18 @@ impl Session {
         if inner.closed {
             return Posted::Closed(inner.policy());
         }
-        // Killed while it waited: this is its exit.
-        inner.end_wait(id);
         let ticket = inner.number(table::slot_of(id));
-        let Some(entry) = inner.thread(id) else {
+        let Some(mut entry) = inner.thread(id) else {
             return Posted::Gone;
         };
+        if entry.phase != Phase::Idle {
+            // Killed while it waited: this is its exit.
+            inner.end_wait(id);
+            match inner.thread(id) {
+                Some(found) => entry = found,
+                None => return Posted::Gone,
+            }
+        }
         if entry.ended.is_some() || entry.release == Release::Detach {
             return Posted::Gone;
         }
@@ -67,7 +73,7 @@ impl Session {
         if event.kind == Kind::New as u16 {
             entry.announced = true;
         }
-        entry.event = event;
+        event.copy_to(&mut entry.event);
         entry.ticket = ticket;
         entry.set_stop(stop);
         entry.phase = Phase::Queued;
@@ -110,25 +116,26 @@ impl Session {
 
     // --- events: by the monitor ----------------------------------------------------------------
 
-    /// The next item of a queue, with what is to be told of it. To be followed by [`Self::done`] or
-    /// [`Self::undo`].
-    pub(crate) fn take(inner: &mut Inner, port: usize) -> Option<(Item, Event)> {
+    /// The next item of a queue, and in `event` what is to be told of it. To be followed by
+    /// [`Self::done`] or [`Self::undo`].
+    pub(crate) fn take(inner: &mut Inner, port: usize, event: &mut Event) -> Option<Item> {
         loop {
             let item = inner.port(port)?.fifo.pop()?;
-            let event = match item {
+            let note = match item {
                 Item::New(id) => inner.thread(id).map(|entry| entry.note_new()),
                 Item::End(id) => inner.thread(id).map(|entry| entry.note_end()),
                 Item::Event(ticket) => {
                     let entry = inner.threads.get(table::slot_of(ticket));
                     let entry = entry.filter(|it| it.ticket == ticket && it.phase == Phase::Queued);
-                    entry.map(|entry| {
-                        entry.phase = Phase::Read;
-                        entry.event
-                    })
+                    let Some(entry) = entry else { continue };
+                    entry.phase = Phase::Read;
+                    entry.event.copy_to(event);
+                    return Some(item);
                 }
             };
-            if let Some(event) = event {
-                return Some((item, event));
+            if let Some(note) = note {
+                *event = note;
+                return Some(item);
             }
         }
     }
@@ -160,7 +167,7 @@ impl Session {
         };
         if let Some(port) = port.and_then(|port| inner.port(port)) {
             port.fifo.push_front(item);
-            port.wait.changed.notify_one();
+            port.wait.wake_one();
         }
     }
 

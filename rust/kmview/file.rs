@@ -46,7 +46,8 @@ use crate::{
         uapi::{
             self,
             nr, //
-        }, //
+        },
+        wait::Poller, //
     },
     table::Item,
     thread::Origin,
@@ -55,7 +56,6 @@ use crate::{
 use core::ptr;
 use kernel::{
     bindings,
-    fs::File,
     ioctl::{
         _IOC_NR,
         _IOC_SIZE,
@@ -66,7 +66,6 @@ use kernel::{
     seq_file::SeqFile,
     seq_print,
     sync::{
-        poll::PollTable,
         Arc,
         CondVarTimeoutResult,
         Mutex,
@@ -196,9 +195,9 @@ impl OpenFile {
         self.queue()?.read(buf, size, nonblock)
     }
 
-    pub(crate) fn poll(&self, file: &File, table: &PollTable<'_>) -> u32 {
+    pub(crate) fn poll(&self, poller: &Poller<'_>) -> u32 {
         match self.queue() {
-            Ok(queue) => queue.poll(file, table),
+            Ok(queue) => queue.poll(poller),
             Err(_) => bindings::POLLERR,
         }
     }
@@ -244,17 +243,16 @@ impl Queue {
     // --- events --------------------------------------------------------------------------------
 
     /// The next event, waiting for it.
-    fn next(&self, mut until: Until) -> Result<(Item, Event), Nothing> {
+    fn next(&self, mut until: Until, event: &mut Event) -> Result<Item, Nothing> {
         let mut inner = self.session.lock();
         loop {
             // A killed monitor takes nothing away from the others.
             if task::is_current_dying() {
-                drop(inner);
-                self.wait.changed.notify_one();
+                self.wait.wake_one();
                 return Err(Nothing::Signal);
             }
-            if let Some(found) = Session::take(&mut inner, self.port) {
-                return Ok(found);
+            if let Some(item) = Session::take(&mut inner, self.port, event) {
+                return Ok(item);
             }
             if inner.is_at_end(self.port) {
                 return Err(Nothing::End);
@@ -262,28 +260,47 @@ impl Queue {
             if kernel::current!().signal_pending() {
                 return Err(Nothing::Signal);
             }
-            self.sleep(&mut inner, &mut until)?;
+            inner = self.sleep(inner, &mut until)?;
         }
     }
 
-    fn sleep(&self, inner: &mut Locked<'_>, until: &mut Until) -> Result<(), Nothing> {
-        let changed = &self.wait.changed;
-        match until {
-            Until::Now => return Err(Nothing::Yet),
-            // Whether a signal came is looked at after the queue: its wake-up may have been for us.
-            Until::Ever => {
-                let _ = changed.wait_interruptible(inner);
-            }
-            Until::Within(0) => return Err(Nothing::Yet),
-            Until::Within(left) => {
-                *left = match changed.wait_interruptible_timeout(inner, *left) {
-                    CondVarTimeoutResult::Timeout => 0,
-                    CondVarTimeoutResult::Woken { jiffies }
-                    | CondVarTimeoutResult::Signal { jiffies } => jiffies,
-                }
-            }
+    /// Whether a signal came is looked at after the queue: its wake-up may have been for us.
+    fn sleep<'a>(&'a self, inner: Locked<'a>, until: &mut Until) -> Result<Locked<'a>, Nothing> {
+        let left = match *until {
+            Until::Now | Until::Within(0) => return Err(Nothing::Yet),
+            Until::Ever => None,
+            Until::Within(left) => Some(left),
+        };
+        let (inner, left) = match self.wait.reader.sleep(inner, left) {
+            Ok(left) => (self.session.lock(), left),
+            Err(inner) => self.sleep_beside(inner, left),
+        };
+        if let Some(left) = left {
+            *until = Until::Within(left);
         }
-        Ok(())
+        Ok(inner)
+    }
+
+    /// Another reader sleeps already.
+    #[cold]
+    fn sleep_beside<'a>(
+        &'a self,
+        mut inner: Locked<'a>,
+        left: Option<Jiffies>,
+    ) -> (Locked<'a>, Option<Jiffies>) {
+        let readers = &self.wait.readers;
+        let left = match left {
+            None => {
+                let _ = readers.wait_interruptible(&mut inner);
+                None
+            }
+            Some(left) => Some(match readers.wait_interruptible_timeout(&mut inner, left) {
+                CondVarTimeoutResult::Timeout => 0,
+                CondVarTimeoutResult::Woken { jiffies }
+                | CondVarTimeoutResult::Signal { jiffies } => jiffies,
+            }),
+        };
+        (inner, left)
     }
 
     /// Writes events to `addr`, one behind the other; waits for the first one. Gives how many.
@@ -294,11 +311,11 @@ impl Queue {
         max: usize,
         until: Until,
     ) -> Result<Result<usize, Nothing>> {
-        let mut until = until;
+        let (mut until, mut event) = (until, Event::default());
         let mut count = 0;
         while count < max {
-            let (item, event) = match self.next(until) {
-                Ok(found) => found,
+            let item = match self.next(until, &mut event) {
+                Ok(item) => item,
                 Err(nothing) if count == 0 => return Ok(Err(nothing)),
                 Err(_) => break,
             };
@@ -335,8 +352,8 @@ impl Queue {
         }
     }
 
-    fn poll(&self, file: &File, table: &PollTable<'_>) -> u32 {
-        table.register_wait(file, &self.wait.changed);
+    fn poll(&self, poller: &Poller<'_>) -> u32 {
+        poller.wait(&self.wait.pollers);
         let mut inner = self.session.lock();
         let mut mask = 0;
         let over = inner.is_over();
@@ -356,7 +373,8 @@ impl Queue {
     // --- answers -------------------------------------------------------------------------------
 
     fn exchange(&self, arg: usize, size: usize) -> Result<isize> {
-        let mut request: Exchange = abi::read(arg, size)?;
+        let mut request = Exchange::default();
+        abi::read_to(&mut request, arg, size)?;
         if request.flags != 0
             || request.nr_answers > MAX_BATCH
             || request.nr_answers != 0 && request.answer_size == 0
@@ -391,10 +409,10 @@ impl Queue {
         const ERROR: usize = core::mem::offset_of!(Answer, error);
 
         let size = request.answer_size as usize;
-        let mut failed = 0;
+        let (mut failed, mut answer) = (0, Answer::default());
         for i in 0..request.nr_answers as usize {
             let addr = (request.answers as usize).wrapping_add(i * size);
-            let answer: Answer = abi::read(addr, size)?;
+            abi::read_to(&mut answer, addr, size)?;
             let error = match self.session.answer(&answer) {
                 Ok(()) => 0,
                 Err(err) => {

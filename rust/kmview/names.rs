@@ -16,6 +16,7 @@ use crate::{
     },
     sys::{
         abi::Fds,
+        atomic::AtomicU32,
         names::{
             self,
             Change,
@@ -59,7 +60,7 @@ mod at_exit {
 pub(crate) struct Own {
     #[pin]
     fds: SpinLock<Arc<FdSet>>,
-    at_exit: Atomic<u32>,
+    at_exit: AtomicU32,
     /// The descriptor that it is about, or -1.
     fd: Atomic<i32>,
 }
@@ -68,7 +69,7 @@ impl Own {
     pub(crate) fn new(fds: Arc<FdSet>) -> impl PinInit<Self> {
         pin_init!(Own {
             fds <- new_spinlock!(fds),
-            at_exit: Atomic::new(at_exit::NOTHING),
+            at_exit: AtomicU32::new(at_exit::NOTHING),
             fd: Atomic::new(0),
         })
     }
@@ -185,7 +186,7 @@ impl Own {
             _ => return false,
         };
         self.fd.store(fd, Relaxed);
-        self.at_exit.store(what, Relaxed);
+        self.at_exit.store(what);
         true
     }
 
@@ -208,7 +209,7 @@ impl Own {
     /// At the exit of a call, which gave `result`.
     #[inline]
     pub(crate) fn exit(&self, session: &Session, id: u64, result: isize) {
-        let what = self.at_exit.load(Relaxed);
+        let what = self.at_exit.load();
         if what > at_exit::LINGER {
             self.follow(session, id, what, result);
         }
@@ -225,15 +226,15 @@ impl Own {
             at_exit::UNSHARE if result == 0 => self.unshare(session, id, |_| true),
             _ => {}
         }
-        self.at_exit.store(at_exit::LINGER, Relaxed);
+        self.at_exit.store(at_exit::LINGER);
     }
 
     /// Whether exits were heard of for what is done by now; they are no longer.
     #[inline]
     pub(crate) fn end_linger(&self) -> bool {
-        let lingers = self.at_exit.load(Relaxed) == at_exit::LINGER;
+        let lingers = self.at_exit.load() == at_exit::LINGER;
         if lingers {
-            self.at_exit.store(at_exit::NOTHING, Relaxed);
+            self.at_exit.store(at_exit::NOTHING);
         }
         lingers
     }

@@ -24,7 +24,6 @@ use crate::{
     }, //
 };
 use kernel::{
-    new_poll_condvar,
     prelude::*,
     sync::Arc, //
 };
@@ -88,7 +87,7 @@ impl Inner {
             });
         }
         if any {
-            target.wait.changed.notify_all();
+            target.wait.wake_all();
             self.pay(to);
         }
     }
@@ -122,12 +121,7 @@ impl Session {
     ///
     /// `EMFILE`: there are too many. `ESRCH`: the session has ended.
     pub(crate) fn add_port(&self) -> Result<(usize, Arc<Wait>)> {
-        let wait = Arc::pin_init(
-            pin_init!(Wait {
-                changed <- new_poll_condvar!(),
-            }),
-            GFP_KERNEL_ACCOUNT,
-        )?;
+        let wait = Wait::new()?;
         loop {
             let inner = self.lock();
             let (room, count) = (inner.threads.capacity(), inner.ports.len());

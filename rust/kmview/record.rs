@@ -10,6 +10,7 @@ use crate::{
     },
     session::{
         Inner,
+        Locked,
         Session, //
     },
     sys::{
@@ -97,7 +98,6 @@ impl Inner {
 
     /// Puts a record into the ring of a queue. When it is full, the monitor is asked to say when it
     /// is no longer, until [`Ring::end_wait`].
-    #[inline]
     fn put_or_ask(&mut self, number: usize, event: &Event, data: &[u8], nr_data: u32) -> Put {
         let Some(port) = self.port(number) else {
             return Put::Done { tell: false };
@@ -110,12 +110,12 @@ impl Inner {
             ring.begin_wait();
             put = ring.put(event, data, nr_data);
             match put {
-                Put::Full => port.wait.changed.notify_all(),
+                Put::Full => port.wait.pollers.wake(true),
                 Put::Done { .. } => ring.end_wait(),
             }
         }
         if let Put::Done { tell: true } = put {
-            port.wait.changed.notify_all();
+            port.wait.pollers.wake(true);
         }
         put
     }
@@ -132,51 +132,36 @@ impl Session {
 
     /// Records an event of the current thread, number `id`. If there is no room, gives `false`: the
     /// thread is to wait, in the stop that is given, and to try again.
+    #[inline(always)]
     pub(crate) fn record(
         &self,
         id: u64,
-        event: &mut Event,
-        (data, nr_data): (&[u8], u32),
-        stop: impl FnOnce() -> u64,
+        mut event: Event,
+        data: (&[u8], u32),
+        stop: u64,
         engine: impl FnOnce() -> EngineRef,
     ) -> bool {
         let mut inner = self.lock();
         let Some(entry) = inner.thread(id) else {
             return true;
         };
-        entry.fill(event);
-        let number = entry.origin.port;
-        if entry.phase == Phase::Room {
-            entry.phase = Phase::Idle;
-            if let Some(ring) = inner.ring(number) {
-                ring.end_wait();
+        entry.fill(&mut event);
+        let (number, phase) = (entry.origin.port, entry.phase);
+        // Nearly always it is as simple as that.
+        if data.0.is_empty() && phase != Phase::Room {
+            let Some(port) = inner.port(number) else {
+                return true;
+            };
+            let ring = port.ring.as_mut().filter(|_| port.owed.is_empty());
+            if let Some(Put::Done { tell }) = ring.and_then(|ring| ring.put_plain(&event)) {
+                if tell {
+                    port.wait.pollers.wake(true);
+                }
+                return true;
             }
         }
-        let Some(port) = inner.port(number) else {
-            return true;
-        };
-        // What is owed comes first: it may be the thread's own NEW.
-        let paid = port.owed.is_empty() || inner.pay(number);
-        let put = match paid {
-            true => inner.put_or_ask(number, event, data, nr_data),
-            false => Put::Full,
-        };
-        if put != Put::Full {
-            return true;
-        }
-        if !paid {
-            if let Some(ring) = inner.ring(number) {
-                ring.begin_wait();
-            }
-        }
-        if let Some(entry) = inner.thread(id) {
-            if entry.engine.is_none() {
-                entry.engine = Some(engine());
-            }
-            entry.set_stop(stop());
-            entry.phase = Phase::Room;
-        }
-        false
+        // A copy: the other one need not be in memory.
+        record_slowly(inner, id, &{ event }, data, stop, engine)
     }
 
     /// The monitor has made room: who waits for it tries again.
@@ -198,4 +183,52 @@ impl Session {
         });
         Ok(())
     }
+}
+
+/// [`Session::record`] where it is not that simple.
+#[cold]
+#[inline(never)]
+fn record_slowly(
+    mut inner: Locked<'_>,
+    id: u64,
+    event: &Event,
+    (data, nr_data): (&[u8], u32),
+    stop: u64,
+    engine: impl FnOnce() -> EngineRef,
+) -> bool {
+    let Some(entry) = inner.thread(id) else {
+        return true;
+    };
+    let number = entry.origin.port;
+    if entry.phase == Phase::Room {
+        entry.phase = Phase::Idle;
+        if let Some(ring) = inner.ring(number) {
+            ring.end_wait();
+        }
+    }
+    let Some(port) = inner.port(number) else {
+        return true;
+    };
+    // What is owed comes first: it may be the thread's own NEW.
+    let paid = port.owed.is_empty() || inner.pay(number);
+    let put = match paid {
+        true => inner.put_or_ask(number, event, data, nr_data),
+        false => Put::Full,
+    };
+    if put != Put::Full {
+        return true;
+    }
+    if !paid {
+        if let Some(ring) = inner.ring(number) {
+            ring.begin_wait();
+        }
+    }
+    if let Some(entry) = inner.thread(id) {
+        if entry.engine.is_none() {
+            entry.engine = Some(engine());
+        }
+        entry.set_stop(stop);
+        entry.phase = Phase::Room;
+    }
+    false
 }

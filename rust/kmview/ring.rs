@@ -82,12 +82,39 @@ impl Ring {
         used >= self.wake || used != 0 && (over || self.waiting != 0)
     }
 
+    /// Writes a record without data where there is room for it, and behind it for the head of another
+    /// one before the end; otherwise does nothing: see [`Self::put`].
+    #[inline(always)]
+    pub(crate) fn put_plain(&mut self, event: &Event) -> Option<Put> {
+        const LEN: u64 = HEAD as u64;
+
+        let size = self.memory.size();
+        // Both are at most the size.
+        let (rest, room) = (size - (self.head & (size - 1)), size - self.used());
+        if rest < 2 * LEN || room < LEN {
+            return None;
+        }
+        self.memory.write_head(self.head, LEN, event);
+        self.head = self.head.wrapping_add(LEN);
+        self.memory.set_head(self.head);
+        Some(self.tell(size - room + LEN))
+    }
+
+    /// What becomes of pollers, now that so many bytes are to be read.
+    #[inline(always)]
+    fn tell(&mut self, used: u64) -> Put {
+        let tell = self.polled && used >= self.wake;
+        if tell {
+            self.polled = false;
+        }
+        Put::Done { tell }
+    }
+
     /// Writes a record: `data` is of `struct kmview_data`, each with what is behind it, a multiple of
     /// 8 bytes.
-    #[inline]
     pub(crate) fn put(&mut self, event: &Event, data: &[u8], nr_data: u32) -> Put {
         let size = self.memory.size();
-        let rest = size - self.head % size;
+        let rest = size - (self.head & (size - 1));
         let mut len = (HEAD + data.len()) as u64;
         let mut skip = 0;
         if len > rest {
@@ -109,11 +136,7 @@ impl Ring {
         }
         self.write(len, event, data, nr_data);
         self.memory.set_head(self.head);
-        let tell = self.polled && used + skip + len >= self.wake;
-        if tell {
-            self.polled = false;
-        }
-        Put::Done { tell }
+        self.tell(used + skip + len)
     }
 
     fn write(&mut self, len: u64, event: &Event, data: &[u8], nr_data: u32) {

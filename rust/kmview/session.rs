@@ -29,6 +29,10 @@ use crate::{
         uapi::{
             self,
             Kind, //
+        },
+        wait::{
+            Pollers,
+            Sleeper, //
         }, //
     },
     table::{
@@ -46,6 +50,7 @@ use crate::{
     }, //
 };
 use kernel::{
+    new_condvar,
     new_mutex,
     new_spinlock,
     prelude::*,
@@ -58,8 +63,8 @@ use kernel::{
             spinlock::SpinLockBackend,
             Guard, //
         },
-        poll::PollCondVar,
         Arc,
+        CondVar,
         Mutex,
         SetOnce,
         SpinLock, //
@@ -73,11 +78,43 @@ use utrace::{
     EventSet, //
 };
 
-/// Where the readers of a queue wait.
+/// Where those wait who read from a queue. All of them are woken under the session's lock.
 #[pin_data]
 pub(crate) struct Wait {
+    /// One reader; as a rule there is no other.
+    pub(crate) reader: Sleeper,
     #[pin]
-    pub(crate) changed: PollCondVar,
+    pub(crate) readers: CondVar,
+    #[pin]
+    pub(crate) pollers: Pollers,
+}
+
+impl Wait {
+    pub(crate) fn new() -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Wait {
+                reader: Sleeper::new(),
+                readers <- new_condvar!(),
+                pollers <- Pollers::new(),
+            }),
+            GFP_KERNEL_ACCOUNT,
+        )
+    }
+
+    /// There is something to read: wakes one who does, and who polls.
+    pub(crate) fn wake_one(&self) {
+        if !self.reader.wake() {
+            self.readers.notify_sync();
+        }
+        self.pollers.wake(false);
+    }
+
+    /// Has everybody look anew.
+    pub(crate) fn wake_all(&self) {
+        self.reader.wake();
+        self.readers.notify_all();
+        self.pollers.wake(true);
+    }
 }
 
 /// A queue, and who waits for it.
@@ -213,7 +250,7 @@ impl Inner {
         if !port.fifo.push(item) {
             pr_warn!("a queue is full: this should not happen\n");
         }
-        port.wait.changed.notify_sync();
+        port.wait.wake_one();
     }
 
     /// Nothing more will come, until somebody attaches.
@@ -230,7 +267,7 @@ impl Inner {
     pub(crate) fn note_end(&self) {
         if self.is_over() {
             for port in self.ports.iter().flatten() {
-                port.wait.changed.notify_all();
+                port.wait.wake_all();
             }
         }
     }

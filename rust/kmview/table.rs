@@ -181,8 +181,13 @@ impl Fifo {
         self.len == 0
     }
 
+    /// Where the item is that so many are in front of, at most as many as there is room for.
     fn place(&self, nth: usize) -> usize {
-        (self.head + nth) % self.items.len()
+        let (place, end) = (self.head + nth, self.items.len());
+        match place < end {
+            true => place,
+            false => place - end,
+        }
     }
 
     /// There is room by construction; `false` if there is not.

@@ -250,12 +250,11 @@ macro_rules! take {
     ($this:expr, $report:expr, $wanted:expr, $event:expr, $data:expr) => {{
         let (wanted, mut event): (Wanted, Event) = ($wanted, $event);
         let (report, this) = (&*$report, &*$this);
-        let stop = || report.ticket().number();
+        let stop = report.ticket_number();
         let engine = || report.engine();
         let recorded = !wanted.record || {
             event.time = ring::now();
-            this.session
-                .record(this.id, &mut event, $data, stop, engine)
+            this.session.record(this.id, event, $data, stop, engine)
         };
         if !recorded {
             Posted::Waits
@@ -265,7 +264,7 @@ macro_rules! take {
             event.time = 0;
             this.copied.store(0);
             this.stage.store(POSTED);
-            this.session.post(this.id, event, stop(), engine)
+            this.session.post(this.id, event, stop, engine)
         }
     }};
 }
@@ -329,7 +328,7 @@ impl Tracee {
     }
 
     fn take_entry(&self, report: &mut SyscallEntryReport<'_>) -> SyscallAction {
-        let stop = report.ticket().number();
+        let stop = report.ticket_number();
         let answer = match self.decide(stop, Some(report)) {
             Decision::Answer(answer) => answer,
             Decision::Closed(policy) => return self.fail_entry(report, policy),
@@ -374,11 +373,18 @@ impl Tracee {
     }
 
     /// The call is going to be made, as far as this session is concerned.
+    #[inline]
     fn follow_call(&self, report: &mut SyscallEntryReport<'_>) {
-        let (session, arch, nr) = (&self.session, report.arch(), report.nr());
-        if !session.filter.call(arch, nr).has(Selected::FOLLOW) || report.is_aborted() {
-            return;
+        let selected = self.session.filter.call(report.arch(), report.nr());
+        if selected.has(Selected::FOLLOW) && !report.is_aborted() {
+            self.follow_changes(report);
         }
+    }
+
+    /// It may change what descriptors are selected.
+    #[cold]
+    fn follow_changes(&self, report: &mut SyscallEntryReport<'_>) {
+        let (session, arch, nr) = (&self.session, report.arch(), report.nr());
         let call = Call {
             abi: filter::abi_of(arch),
             nr,
@@ -428,7 +434,8 @@ impl Tracee {
                 args: &args,
                 result: None,
             };
-            self.with_copies(&call, |data| take!(self, report, wanted, event, data))
+            let report = &*report;
+            self.with_copies(&call, move |data| take!(self, report, wanted, event, data))
         } else {
             take!(self, report, wanted, event)
         };
@@ -453,7 +460,7 @@ impl Tracee {
     }
 
     fn take_return(&self, report: &mut SyscallExitReport<'_>) -> Action {
-        let decision = self.decide(report.ticket().number(), None);
+        let decision = self.decide(report.ticket_number(), None);
         if let Decision::Answer(answer) = &decision {
             if answer.flags & uapi::SET_RESULT != 0 {
                 report.set_result(answer.result as isize);
@@ -491,7 +498,7 @@ impl Tracee {
 impl Tracer for Tracee {
     fn quiesce(this: ArcBorrow<'_, Self>, report: &mut QuiesceReport<'_>) -> Action {
         if is_answered!(this, report) {
-            return this.started(decided(this.decide(report.ticket().number(), None)));
+            return this.started(decided(this.decide(report.ticket_number(), None)));
         }
         this.start(report)
     }
@@ -595,7 +602,7 @@ impl Tracer for Tracee {
                 args: &report.args(),
                 result: Some(result),
             };
-            return this.with_copies(&call, |data| {
+            return this.with_copies(&call, move |data| {
                 posted(take!(this, report, wanted, event, data))
             });
         }
@@ -617,7 +624,7 @@ impl Tracer for Tracee {
 
     fn exec(this: ArcBorrow<'_, Self>, report: &mut ExecReport<'_>) -> Action {
         if is_answered!(this, report) {
-            return decided(this.decide(report.ticket().number(), None));
+            return decided(this.decide(report.ticket_number(), None));
         }
         let session = &this.session;
         let numbers = session.opener.numbers(report.thread());
@@ -648,7 +655,7 @@ impl Tracer for Tracee {
 
     fn signal(this: ArcBorrow<'_, Self>, report: &mut SignalReport<'_>) -> Action {
         if is_answered!(this, report) {
-            let decision = this.decide(report.ticket().number(), None);
+            let decision = this.decide(report.ticket_number(), None);
             if let Decision::Answer(answer) = &decision {
                 if answer.action == uapi::SKIP {
                     report.set_disposition(Disposition::Ignore);
@@ -679,7 +686,7 @@ impl Tracer for Tracee {
 
     fn exit(this: ArcBorrow<'_, Self>, report: &mut ExitReport<'_>) -> Action {
         if is_answered!(this, report) {
-            return decided(this.decide(report.ticket().number(), None));
+            return decided(this.decide(report.ticket_number(), None));
         }
         let status = report.code();
         this.session.set_status(this.id, status);

@@ -19,12 +19,14 @@ use kernel::{
     }, //
 };
 
+const WORD: usize = size_of::<u64>();
+
 macro_rules! structures {
     ($($name:ident = $raw:ident, $size:literal;)*) => {$(
         pub(crate) type $name = bindings::$raw;
 
         // No padding: the fields are aligned by their order, and fill it.
-        const _: () = assert!(size_of::<$name>() == $size);
+        const _: () = assert!(size_of::<$name>() == $size && $size % WORD == 0);
 
         // SAFETY: It consists of integers, without padding, of which any value is good.
         unsafe impl FromBytes for $name {}
@@ -97,6 +99,32 @@ pub(crate) fn event(kind: Kind, body: Body) -> Event {
     event
 }
 
+impl Event {
+    pub(super) const WORDS: usize = size_of::<Self>() / WORD;
+
+    /// Copies it word by word: by string instructions, which the compiler chooses for so much, it costs
+    /// a multiple.
+    #[inline(always)]
+    pub(crate) fn copy_to(&self, to: &mut Event) {
+        let to = core::ptr::from_mut(to).cast::<u64>();
+        // SAFETY: It is valid for writing.
+        unsafe { self.copy_words(to) }
+    }
+
+    /// # Safety
+    ///
+    /// `to` is valid for writing [`Self::WORDS`] words.
+    #[inline(always)]
+    pub(super) unsafe fn copy_words(&self, to: *mut u64) {
+        const { assert!(align_of::<Self>() == align_of::<u64>()) };
+        let from = core::ptr::from_ref(self).cast::<u64>();
+        for i in 0..Self::WORDS {
+            // SAFETY: By the contract; there is no padding.
+            unsafe { to.add(i).write_volatile(*from.add(i)) };
+        }
+    }
+}
+
 /// The most that the caller's idea of a structure may have.
 const MAX: usize = 4096;
 
@@ -104,12 +132,33 @@ const MAX: usize = 4096;
 /// know must be.
 pub(crate) fn read<T: FromBytes + AsBytes + Default>(addr: usize, size: usize) -> Result<T> {
     let mut value = T::default();
-    let known = size.min(size_of::<T>());
+    read_to(&mut value, addr, size)?;
+    Ok(value)
+}
+
+/// The same, to where it is needed: what is given in a `Result` is copied once more. After an error
+/// it is anything.
+#[inline(always)]
+pub(crate) fn read_to<T: FromBytes + AsBytes>(value: &mut T, addr: usize, size: usize) -> Result {
+    if size != size_of::<T>() {
+        return read_other(value.as_bytes_mut(), addr, size);
+    }
+    let words = core::ptr::from_mut(value).cast();
+    // SAFETY: It is valid for writing as many bytes, which are words: see `structures`.
+    let done = unsafe { bindings::kmview_read_words(words, addr, size / WORD) };
+    done.then_some(()).ok_or(EFAULT)
+}
+
+/// The caller's idea of the structure is another one.
+#[cold]
+fn read_other(value: &mut [u8], addr: usize, size: usize) -> Result {
+    let known = size.min(value.len());
     if size > MAX {
         return Err(e2big());
     }
     let mut reader = UserSlice::new(UserPtr::from_addr(addr), size).reader();
-    reader.read_slice(&mut value.as_bytes_mut()[..known])?;
+    reader.read_slice(&mut value[..known])?;
+    value[known..].fill(0);
     let mut rest = [0; 64];
     while !reader.is_empty() {
         let part = reader.len().min(rest.len());
@@ -118,17 +167,29 @@ pub(crate) fn read<T: FromBytes + AsBytes + Default>(addr: usize, size: usize) -
             return Err(e2big());
         }
     }
-    Ok(value)
+    Ok(())
 }
 
 /// Writes a structure for which the caller has `size` bytes; what we do not know is 0.
+#[inline(always)]
 pub(crate) fn write<T: AsBytes>(addr: usize, size: usize, value: &T) -> Result {
-    let known = size.min(size_of::<T>());
+    if size != size_of::<T>() {
+        return write_other(addr, size, value.as_bytes());
+    }
+    let words = core::ptr::from_ref(value).cast();
+    // SAFETY: It has as many bytes, which are words: see `structures`.
+    let done = unsafe { bindings::kmview_write_words(addr, words, size / WORD) };
+    done.then_some(()).ok_or(EFAULT)
+}
+
+#[cold]
+fn write_other(addr: usize, size: usize, value: &[u8]) -> Result {
+    let known = size.min(value.len());
     if size > MAX {
         return Err(e2big());
     }
     let mut writer = UserSlice::new(UserPtr::from_addr(addr), size).writer();
-    writer.write_slice(&value.as_bytes()[..known])?;
+    writer.write_slice(&value[..known])?;
     while !writer.is_empty() {
         let part = writer.len().min(64);
         writer.write_slice(&[0; 64][..part])?;

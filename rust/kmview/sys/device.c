@@ -70,6 +70,7 @@ static struct miscdevice device = {
 int kmview_device_register(void)
 {
 	kmview_names_init();
+	kmview_sleeper_init();
 	return misc_register(&device);
 }
 

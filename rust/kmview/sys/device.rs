@@ -2,7 +2,10 @@
 
 //! `/dev/kmview`: what `device.c` calls.
 
-use super::bindings;
+use super::{
+    bindings,
+    wait::Poller, //
+};
 use crate::{
     file::OpenFile,
     session::Session, //
@@ -13,7 +16,6 @@ use kernel::{
     fs::File,
     prelude::*,
     seq_file::SeqFile,
-    sync::poll::PollTable,
     types::ForeignOwnable, //
 };
 
@@ -125,9 +127,9 @@ for_c! {
         table: *mut kernel::bindings::poll_table_struct,
     ) -> c_uint {
         // SAFETY: C gives what the kernel gave it, valid for the call.
-        let (file, table) = unsafe { (File::from_raw_file(file), PollTable::from_raw(table)) };
+        let poller = unsafe { Poller::new(File::from_raw_file(file), table) };
         // SAFETY: C calls with what it opened.
-        unsafe { open_file(private) }.poll(file, &table)
+        unsafe { open_file(private) }.poll(&poller)
     }
 
     unsafe fn kmview_file_ioctl(private: *mut c_void, cmd: c_uint, arg: c_ulong) -> c_long {

@@ -38,6 +38,21 @@ u64 kmview_now(void);
 size_t kmview_copy_buffer(void *to, unsigned long from, size_t size);
 size_t kmview_copy_string(char *to, unsigned long from, size_t size);
 
+/* words.c */
+bool kmview_read_words(u64 *to, unsigned long from, size_t count);
+bool kmview_write_words(unsigned long to, const u64 *from, size_t count);
+
+/* wait.c */
+void kmview_sleeper_init(void);
+bool kmview_sleeper_begin(struct task_struct **sleeper);
+long kmview_sleeper_sleep(struct task_struct **sleeper, long timeout);
+bool kmview_sleeper_wake(struct task_struct **sleeper);
+void kmview_pollers_init(struct wait_queue_head *pollers);
+void kmview_pollers_free(struct wait_queue_head *pollers);
+void kmview_pollers_add(struct wait_queue_head *pollers, struct file *file,
+			struct poll_table_struct *table);
+void kmview_pollers_wake(struct wait_queue_head *pollers, bool all);
+
 /* names.c */
 struct kmview_names {
 	u8 fds;		/* which arguments are descriptors, as bits */

@@ -17,3 +17,4 @@ pub(crate) mod registry;
 pub(crate) mod ring;
 pub(crate) mod task;
 pub(crate) mod uapi;
+pub(crate) mod wait;

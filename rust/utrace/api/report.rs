@@ -103,6 +103,13 @@ macro_rules! stoppable {
                 Ticket::new(self.common.engine, self.common.ticket)
             }
 
+            /// The number of [`Self::ticket`]: for
+            /// [`EngineRef::resume_number`](super::EngineRef::resume_number).
+            #[inline]
+            pub fn ticket_number(&self) -> u64 {
+                self.common.ticket.raw()
+            }
+
             /// The callback has returned [`Action::Pause`](super::Action::Pause) for this event, and
             /// that stop is over.
             #[inline]
@@ -153,6 +160,7 @@ impl SyscallEntryReport<'_> {
     }
 
     /// The six arguments. Those of a 32-bit call are zero-extended.
+    #[inline]
     pub fn args(&self) -> [usize; 6] {
         self.regs.args()
     }
@@ -238,6 +246,7 @@ impl SyscallExitReport<'_> {
     }
 
     /// The six arguments, as the registers have them still.
+    #[inline]
     pub fn args(&self) -> [usize; 6] {
         self.regs.args()
     }

@@ -66,7 +66,19 @@ impl<'a> Regs<'a> {
         unsafe { bindings::utrace_syscall_set_nr(self.as_ptr(), nr) }
     }
 
+    /// As `syscall_get_arguments()` has it.
+    #[inline]
     pub(crate) fn args(&self) -> [c_ulong; 6] {
+        if is_compat() {
+            return self.args_compat();
+        }
+        // SAFETY: See `nr`.
+        let regs = unsafe { &*self.as_ptr() };
+        [regs.di, regs.si, regs.dx, regs.r10, regs.r8, regs.r9]
+    }
+
+    #[cold]
+    fn args_compat(&self) -> [c_ulong; 6] {
         let mut args = [0; 6];
         // SAFETY: See `nr`; the array has room for six.
         unsafe { bindings::utrace_syscall_args(self.as_ptr(), args.as_mut_ptr()) };
