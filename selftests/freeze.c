@@ -187,4 +187,83 @@ TEST_F(freeze, resume_does_not_end_a_stop_by_a_signal)
 	ASSERT_EQ(0, tracee_result(&self->tracee, &r));
 }
 
+static bool is_frozen(const char *group)
+{
+	char path[128], text[128] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/cgroup.events", group);
+	fd = open(path, O_RDONLY);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+		return false;
+	close(fd);
+	return strstr(text, "frozen 1");
+}
+
+TEST_F(freeze, a_parked_thread_counts_as_frozen)
+{
+	long r;
+
+	park(_metadata, self);
+	for (int i = 0; i < 3; i++) {
+		ASSERT_EQ(0, put(self->group, "cgroup.freeze", "1"));
+		EXPECT_EQ(0, wait_until(is_frozen(self->group)));
+		ASSERT_EQ(0, put(self->group, "cgroup.freeze", "0"));
+		EXPECT_EQ(0, wait_until(!is_frozen(self->group)));
+	}
+	/* Frozen first, and resumed then. */
+	ASSERT_EQ(0, put(self->group, "cgroup.freeze", "1"));
+	EXPECT_EQ(0, wait_until(is_frozen(self->group)));
+	EXPECT_EQ(FOUND_PARKED, ut_resume(self->fd, self->engine, self->event.ticket));
+	EXPECT_EQ(-ETIME, tracee_result_within(&self->tracee, &r, 20));
+	EXPECT_EQ(0, wait_until(is_frozen(self->group)));
+	ASSERT_EQ(0, put(self->group, "cgroup.freeze", "0"));
+	expect_result(_metadata, self);
+	EXPECT_FALSE(is_frozen(self->group));
+}
+
+static void *beside(void *arg)
+{
+	shared->tid[0] = ut_gettid();
+	for (;;) {
+		shared->count[1]++;
+		usleep(1000);
+	}
+	return NULL;
+}
+
+static long do_thread(long *args)
+{
+	pthread_t thread;
+
+	return pthread_create(&thread, NULL, beside, NULL);
+}
+
+/* The stop that a parked thread begins reaches a frozen one, whose engine wants to hear of stops. */
+TEST_F(freeze, stopped_while_one_is_parked_and_one_frozen)
+{
+	int status, engine;
+	long before, r;
+
+	ASSERT_EQ(0, tracee_run(&self->tracee, do_thread, 0));
+	ASSERT_EQ(0, tracee_result(&self->tracee, &r));
+	ASSERT_EQ(0, wait_until(shared->tid[0]));
+	engine = ut_attach(self->fd, shared->tid[0], UT_JCTL);
+	ASSERT_GE(engine, 0);
+	park(_metadata, self);
+	ASSERT_EQ(0, put(self->group, "cgroup.freeze", "1"));
+	ASSERT_EQ(0, wait_until(is_frozen(self->group)));
+	ASSERT_EQ(0, kill(self->tracee.pid, SIGSTOP));
+	ASSERT_EQ(0, wait_until(waitpid(self->tracee.pid, &status, WUNTRACED | WNOHANG) == self->tracee.pid));
+	EXPECT_TRUE(WIFSTOPPED(status));
+	EXPECT_EQ('T', thread_state(shared->tid[0]));
+	ASSERT_EQ(0, kill(self->tracee.pid, SIGCONT));
+	ASSERT_EQ(0, put(self->group, "cgroup.freeze", "0"));
+	before = shared->count[1];
+	EXPECT_EQ(0, wait_until(shared->count[1] > before));
+	ASSERT_EQ(0, wait_parked(self->tracee.pid));
+	EXPECT_EQ(FOUND_PARKED, ut_resume(self->fd, self->engine, self->event.ticket));
+	ASSERT_EQ(0, tracee_result(&self->tracee, &r));
+}
+
 TEST_HARNESS_MAIN

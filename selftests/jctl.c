@@ -596,4 +596,58 @@ TEST_F(jctl, killed_during_the_report)
 	EXPECT_EQ(-ETIME, ut_next_within(self->fd, &event, 20));
 }
 
+/* A thread that is asked for while it is stopped parks when it goes on, and stops from there. */
+TEST_F(jctl, asked_for_while_stopped_and_stopped_again)
+{
+	long before;
+	__u64 ticket;
+
+	START(UT_JCTL | UT_CLONE, body_threads, true);
+	for (unsigned int i = 1; i <= 3; i++)
+		ASSERT_EQ(0, ut_set_events(self->fd, self->engine + i, UT_JCTL));
+	/* Taken by another thread: ours takes part. */
+	ASSERT_EQ(0, syscall(__NR_tgkill, self->child, shared->tid[2], SIGSTOP));
+	EXPECT_EQ(SIGSTOP, wait_stopped(self->child));
+	ASSERT_EQ(0, ut_stop(self->fd, self->engine + 1, &ticket));
+	ASSERT_EQ(0, kill(self->child, SIGCONT));
+	EXPECT_TRUE(wait_continued(self->child));
+	ASSERT_EQ(0, wait_parked(shared->tid[1]));
+	for (int i = 0; i < 3; i++) {
+		ASSERT_EQ(0, syscall(__NR_tgkill, self->child, shared->tid[2], SIGSTOP));
+		EXPECT_EQ(SIGSTOP, wait_stopped(self->child));
+		ASSERT_EQ(0, kill(self->child, SIGCONT));
+		EXPECT_TRUE(wait_continued(self->child));
+		ASSERT_EQ(0, wait_parked(shared->tid[1]));
+	}
+	before = shared->count[1];
+	EXPECT_EQ(FOUND_PARKED, ut_resume(self->fd, self->engine + 1, ticket));
+	EXPECT_EQ(0, wait_until(shared->count[1] > before));
+}
+
+/* Who attaches with ptrace to a stopped process does not wait for an engine that hears of its end. */
+TEST_F(jctl, debugger_attaches_while_stopped_and_reported)
+{
+	struct ut_event event;
+	int status;
+
+	START(UT_JCTL, body, false);
+	ASSERT_EQ(0, ut_on(self->fd, self->engine, UT_JCTL, CLD_CONTINUED, UT_STOP, 0, 1));
+	ASSERT_EQ(0, kill(self->child, SIGSTOP));
+	ASSERT_EQ(0, ut_next_of(self->fd, &event, UT_JCTL, CLD_STOPPED));
+	EXPECT_EQ(SIGSTOP, wait_stopped(self->child));
+	alarm(DEADLINE_MS / 1000);
+	ASSERT_EQ(0, ptrace(PTRACE_SEIZE, self->child, 0, 0));
+	alarm(0);
+	status = wait_for(self->child, 0);
+	EXPECT_TRUE(status != -1 && WIFSTOPPED(status) && status >> 16 == PTRACE_EVENT_STOP);
+	EXPECT_EQ(0, ut_drain(self->fd, UT_JCTL, -1, -1));
+	ASSERT_EQ(0, ptrace(PTRACE_DETACH, self->child, 0, 0));
+	ASSERT_EQ(0, kill(self->child, SIGCONT));
+	shared->flag[2] = 1;
+	/* It goes on, perhaps with a report for which it stops. */
+	if (!ut_next_within(self->fd, &event, 100) && event.event == UT_JCTL)
+		EXPECT_GE(ut_resume(self->fd, self->engine, 0), 0);
+	ASSERT_EQ(0, wait_until(shared->flag[3]));
+}
+
 TEST_HARNESS_MAIN

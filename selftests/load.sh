@@ -11,7 +11,8 @@ tracing=/sys/kernel/tracing
 load=''
 
 points='syscall_regfunc syscall_unregfunc trace_syscall_enter trace_syscall_exit uprobe_copy_process
-proc_exec_connector get_signal task_set_jobctl_pending do_signal_stop do_exit proc_exit_connector pidfs_exit'
+proc_exec_connector get_signal task_set_jobctl_pending do_signal_stop dequeue_signal
+do_exit proc_exit_connector pidfs_exit'
 rounds=${UT_ROUNDS:-20}
 
 # Nothing of ours is left behind.
@@ -52,7 +53,7 @@ fi
 plain() {
 	for _ in 1 2; do
 		ins utrace || return
-		[ "$(grep -c 'direct.*utrace_tramp' $tracing/enabled_functions)" = 12 ] || return
+		[ "$(grep -c 'direct.*utrace_tramp' $tracing/enabled_functions)" = 13 ] || return
 		rmmod utrace || return
 		nothing_left || return
 	done

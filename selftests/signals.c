@@ -3,6 +3,9 @@
  * Signals: each is reported once, before it acts, and acts as it would without us, or as an engine
  * chose. None is lost, let through unreported or reported twice.
  */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/signalfd.h>
@@ -1053,6 +1056,99 @@ TEST_F(signals, detached_engines_leave_no_trace)
 	ASSERT_EQ(0, wait_for(&seen->count, 2));
 	kill(self->child, SIGUSR2);
 	ASSERT_EQ(0, wait_for(&seen->count, 3));
+}
+
+/* sigtimedwait() has a set of signals for itself in which ours are noted. */
+static void body_sigtimedwait(void)
+{
+	struct timespec moment = { .tv_nsec = 10 * 1000 * 1000 };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigtimedwait(&set, NULL, &moment);
+	seen->ready = 1;
+	for (;;)
+		pause();
+}
+
+TEST_F(signals, after_a_wait_for_signals)
+{
+	struct ut_event event;
+
+	START(UT_SIGNAL_ALL, body_sigtimedwait);
+	ASSERT_EQ(0, kill(self->child, SIGURG));
+	ASSERT_EQ(0, ut_next_of(self->fd, &event, UT_SIGNAL_IGN, SIGURG));
+	ASSERT_EQ(0, CHOOSE(UT_SIGNAL_TERM, SIGTERM, UT_RESUME, 0, UT_IGNORE, 1));
+	ASSERT_EQ(0, kill(self->child, SIGTERM));
+	ASSERT_EQ(0, ut_next_of(self->fd, &event, UT_SIGNAL_TERM, SIGTERM));
+	ASSERT_EQ(0, kill(self->child, SIGTERM));
+	EXPECT_TRUE(ended_by(wait_child(self->child), SIGTERM));
+	self->child = -1;
+}
+
+/* The init of a pid namespace, which nothing in that can stop. */
+static void body_init(void)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		kill(1, SIGSTOP);
+		kill(1, SIGTERM);
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
+	seen->ready = 1;
+	for (;;)
+		pause();
+}
+
+TEST_F(signals, init_is_not_stopped_by_its_children)
+{
+	if (unshare(CLONE_NEWPID))
+		SKIP(return, "no pid namespaces");
+	START(UT_SIGNAL_ALL, body_init);
+	EXPECT_EQ('S', thread_state(self->child));
+}
+
+static void body_forbidden(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_getppid, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = 4, .filter = filter };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		_exit(99);
+	seen->ready = 1;
+	syscall(__NR_getppid);
+	_exit(98);
+}
+
+TEST_F(signals, what_seccomp_kills_with_is_reported_and_kills)
+{
+	struct ut_event event;
+
+	/* With the choice made before it runs. */
+	fflush(NULL);
+	self->child = fork();
+	if (self->child == 0) {
+		while (!seen->go)
+			usleep(1000);
+		body_forbidden();
+	}
+	self->engine = ut_attach(self->fd, self->child, UT_SIGNAL_CORE);
+	ASSERT_GE(self->engine, 0);
+	ASSERT_EQ(0, CHOOSE(UT_SIGNAL_CORE, SIGSYS, UT_RESUME, 0, UT_IGNORE, 1));
+	seen->go = 1;
+	ASSERT_EQ(0, ut_next_of(self->fd, &event, UT_SIGNAL_CORE, SIGSYS));
+	EXPECT_TRUE(ended_by(wait_child(self->child), SIGSYS));
+	self->child = -1;
 }
 
 TEST_HARNESS_MAIN

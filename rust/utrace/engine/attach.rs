@@ -336,7 +336,8 @@ pub(crate) fn clean_up(engine: &Arc<Engine>) {
     let_go(utrace);
     if utrace.step.phase() != Phase::None {
         // It may have been this engine's: the thread looks who else wants it.
-        let _ = utrace.queue(Notify::Resume);
+        // In a system call that does its work by itself, too.
+        let _ = utrace.queue(Notify::Signal);
         if utrace.is_closed() {
             utrace.cancel_work();
         }

@@ -317,6 +317,10 @@ impl tracehook::Events for Events {
         sys_signal::puts_off_stop(signal)
     }
 
+    fn dequeued() {
+        signal::dequeued();
+    }
+
     fn wants_syscalls(task: &Task) -> bool {
         global::get()
             .table

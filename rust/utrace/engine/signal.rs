@@ -78,8 +78,12 @@ fn take(call: &mut GetSignal<'_>, step: Option<Over>) -> bool {
         if report_stops {
             join_stop(functions);
         }
-        // Nothing is held across the body: it may end the thread.
-        if call.run_without_signals(report_stops) {
+        // Nothing is held across the body: it may end the thread. And nothing that is owed is done in
+        // it, by the work that it begins with: parked there, the thread would hear of no stop signal.
+        put_off(true);
+        let handled = call.run_without_signals(report_stops);
+        put_off(false);
+        if handled {
             return true;
         }
         // One that came too late to be joined above: it comes before any signal.
@@ -92,7 +96,11 @@ fn take(call: &mut GetSignal<'_>, step: Option<Over>) -> bool {
         let trap = step.as_ref();
         let trap = trap.filter(|step| step.is_ended_by(signal.number(), signal.origin().0));
         let trap = trap.map(|step| (step, *expected.get_or_insert_with(step::is_made)));
-        let disposition = become_of(&mut signal, trap);
+        let immutable = signal.is_immutable().then(|| signal.copy());
+        let mut disposition = become_of(&mut signal, trap);
+        if let Some(unchanged) = immutable {
+            (signal, disposition) = (unchanged, Disposition::Deliver);
+        }
         if disposition == Disposition::Ignore {
             call.ignore(&signal);
             if let Some((step, _)) = trap {
@@ -220,6 +228,10 @@ fn report_stop(completes: bool) -> bool {
 
 /// Reports that the process goes on, or was not stopped after all.
 fn report_continued(functions: &Functions) {
+    // It is not, and who has attached with ptrace meanwhile does not wait for engines.
+    if signal::stops_for_ptrace() {
+        return;
+    }
     let told = functions.tell_continued();
     report_jctl(false, told);
 }
@@ -268,10 +280,24 @@ pub(crate) fn wants_changed(utrace: &Arc<Utrace>, before: u32, wants: u32) {
     }
     if wants & EARLY == 0 {
         signal::clear_reported(utrace.task());
+        // Another engine may have come before that was done, and be deaf now.
+        let now = global::get().table.lookup(utrace.task());
+        if let Some(now) = now.filter(|now| now.wants() & EARLY != 0) {
+            let _ = Arc::from(now.as_arc()).queue(Notify::Signal);
+        }
     } else {
         // A thread that exits acts on no signal any more.
         let _ = utrace.queue(Notify::Signal);
     }
+}
+
+/// The current thread takes a signal from its queue, with the siglock held: perhaps at the end of
+/// sigtimedwait(2), which has undone what [`settle_wants`] did.
+pub(crate) fn dequeued() {
+    let Some(utrace) = global::get().table.lookup_current(EARLY) else {
+        return;
+    };
+    signal::restore_reported(utrace.wants() & Event::SignalIgn.bit() != 0);
 }
 
 /// By the thread itself, about to enter user mode.

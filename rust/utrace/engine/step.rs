@@ -35,7 +35,8 @@ use crate::{
             Phase, //
         },
         table::User,
-        task, //
+        task,
+        task_work::Notify, //
     }, //
 };
 use kernel::{
@@ -97,7 +98,8 @@ pub(crate) fn is_decided_anew(data: &Data<'_, '_>) -> bool {
 pub(crate) fn wanted(utrace: &Arc<Utrace>) {
     arm(utrace);
     if !utrace.settling.get() {
-        utrace.queue_step();
+        // An exiting thread enters user mode no more.
+        let _ = utrace.queue(Notify::Resume);
     }
 }
 
@@ -261,7 +263,7 @@ pub(crate) fn signals_end(handler_begins: bool) {
         }
         let arc: Arc<Utrace> = utrace.as_arc().into();
         // When the handler's frame is there.
-        arc.queue_step();
+        let _ = arc.queue(Notify::Resume);
     }
 }
 

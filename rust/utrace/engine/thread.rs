@@ -161,7 +161,7 @@ pub(crate) struct Utrace {
     /// Queued by the thread itself alone: nobody else is ever half done with that, so it is never
     /// late.
     #[pin]
-    step_work: TaskWork<Utrace, 2>,
+    own_work: TaskWork<Utrace, 2>,
     #[pin]
     pub(crate) list: SpinLock<List>,
 }
@@ -201,7 +201,7 @@ unsafe impl HasTaskWork<1> for Utrace {
 
 // SAFETY: As above.
 unsafe impl HasTaskWork<2> for Utrace {
-    const OFFSET: usize = core::mem::offset_of!(Utrace, step_work);
+    const OFFSET: usize = core::mem::offset_of!(Utrace, own_work);
 
     fn run(this: Arc<Self>) {
         super::report::before_user_mode(&this);
@@ -235,7 +235,7 @@ impl Utrace {
                 parked_since: AtomicU64::new(0),
                 resume_work <- TaskWork::new(),
                 signal_work <- TaskWork::new(),
-                step_work <- TaskWork::new(),
+                own_work <- TaskWork::new(),
                 list <- new_spinlock!(List {
                     engines: None,
                     attached: 0,
@@ -419,15 +419,13 @@ impl Utrace {
     /// Has [`super::report::before_user_mode`] called in the thread. `ESRCH` when it exits.
     pub(crate) fn queue(self: &Arc<Self>, notify: Notify) -> Result {
         match notify {
+            // What somebody else is half done with queueing might be late.
+            Notify::Resume if task::is_current(self.task()) => {
+                self.own_work.queue(self, self.task(), notify)
+            }
             Notify::Resume => self.resume_work.queue(self, self.task(), notify),
             Notify::Signal => self.signal_work.queue(self, self.task(), notify),
         }
-    }
-
-    /// As [`Self::queue`], by the thread itself, for what must be done before it is in user mode again.
-    pub(crate) fn queue_step(self: &Arc<Self>) {
-        // An exiting thread enters user mode no more.
-        let _ = self.step_work.queue(self, self.task(), Notify::Resume);
     }
 
     /// Takes queued work back, once nobody needs it any more.
@@ -435,7 +433,7 @@ impl Utrace {
         let cancel = global::get().cancel;
         self.resume_work.cancel(self, self.task(), cancel);
         self.signal_work.cancel(self, self.task(), cancel);
-        self.step_work.cancel(self, self.task(), cancel);
+        self.own_work.cancel(self, self.task(), cancel);
     }
 
     /// Notified, under `list`, when a callback ends, an engine has been cleaned up, or nobody examines
@@ -550,11 +548,13 @@ impl Site for Utrace {
     }
 
     fn sleep(&self) {
+        global::get().signals.enter_frozen();
         task::schedule();
     }
 
     fn set_running_state(&self) {
         task::set_running_state();
+        global::get().signals.leave_frozen();
         self.parked_since.store(0);
     }
 

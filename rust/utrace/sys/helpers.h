@@ -38,6 +38,7 @@ unsigned long utrace_data_address(const char *name, long *err);
 enum {
 	UTRACE_SIGPENDING = 1 << TIF_SIGPENDING,
 	UTRACE_STOP_PENDING = JOBCTL_STOP_PENDING,
+	UTRACE_SA_IMMUTABLE = SA_IMMUTABLE,
 };
 
 /* sleep.c */
@@ -116,6 +117,7 @@ struct utrace_signal_functions {
 	unsigned long notify_parent;	/* do_notify_parent_cldstop() */
 	unsigned long pgrp_orphaned;	/* is_current_pgrp_orphaned() */
 	unsigned long clear_trapping;	/* task_clear_jobctl_trapping() */
+	unsigned long enter_frozen;	/* cgroup_enter_frozen() */
 	unsigned long leave_frozen;	/* cgroup_leave_frozen() */
 	unsigned long tasklist_lock;
 };
@@ -141,12 +143,16 @@ bool utrace_signal_is_orphaned(const struct utrace_signal_functions *fn);
 bool utrace_signal_is_stop_pending(void);
 bool utrace_signal_stop_pending(bool *completes);
 bool utrace_signal_stops_alone(void);
+bool utrace_signal_stops_for_ptrace(void);
+void utrace_signal_enter_frozen(const struct utrace_signal_functions *fn);
+void utrace_signal_leave_frozen(const struct utrace_signal_functions *fn);
 int utrace_signal_tell_continued(const struct utrace_signal_functions *fn);
 bool utrace_signal_join_stop(const struct utrace_signal_functions *fn);
 bool utrace_signal_begin_stop(const struct utrace_signal *signal, int sig, int as,
 			      const struct utrace_signal_functions *fn);
 void utrace_signal_stop_parked(bool unreported, const struct utrace_signal_functions *fn);
 void utrace_signal_set_reported(bool any, bool ignored);
+void utrace_signal_restore_reported(bool ignored);
 void utrace_signal_clear_reported(struct task_struct *task);
 void utrace_signal_inherit(struct task_struct *child);
 

@@ -107,14 +107,16 @@ static void set_in_body(bool in_body)
 /*
  * With the siglock: whether the body of get_signal(), which finds that it has to take part in a stop,
  * leaves that to its caller. A stop that it begins itself, with @sig, is ptrace's, as are all of a
- * thread under ptrace.
+ * thread under ptrace. In a cgroup that is frozen nothing is reported, and the body would try again
+ * and again.
  */
 bool utrace_signal_puts_off_stop(int sig)
 {
 	struct inside *inside;
 	bool put_off;
 
-	if (!atomic_read(&inside_count) || sig || current->ptrace)
+	if (!atomic_read(&inside_count) || sig || current->ptrace ||
+	    (current->jobctl & JOBCTL_TRAP_FREEZE))
 		return false;
 	spin_lock(&insides_lock);
 	inside = find_inside();
@@ -399,6 +401,14 @@ static void fill_reported(sigset_t *set, bool ignored)
 	}
 }
 
+/* With the siglock: by the thread itself, not while it sleeps in sigtimedwait(). */
+void utrace_signal_restore_reported(bool ignored)
+{
+	/* No signal kills an init, or stops it: what the kernel drops for it is not even sent. */
+	if (!(current->signal->flags & SIGNAL_UNKILLABLE))
+		fill_reported(&current->real_blocked, ignored);
+}
+
 /* By the thread itself, not in sigtimedwait(). */
 void utrace_signal_set_reported(bool any, bool ignored)
 {
@@ -407,7 +417,7 @@ void utrace_signal_set_reported(bool any, bool ignored)
 		return;
 	spin_lock_irq(&current->sighand->siglock);
 	if (any)
-		fill_reported(&current->real_blocked, ignored);
+		utrace_signal_restore_reported(ignored);
 	else if (sigismember(&current->real_blocked, SIGSTOP))
 		sigemptyset(&current->real_blocked);
 	spin_unlock_irq(&current->sighand->siglock);
@@ -541,6 +551,16 @@ bool utrace_signal_stops_alone(void)
 }
 
 /*
+ * Whether the current thread is back from a stop only to be stopped by ptrace, in the body: who
+ * attaches waits for that.
+ */
+bool utrace_signal_stops_for_ptrace(void)
+{
+	return current->ptrace && ((READ_ONCE(current->jobctl) & JOBCTL_TRAPPING) ||
+				   (READ_ONCE(current->signal->flags) & SIGNAL_STOP_STOPPED));
+}
+
+/*
  * What the kernel does for the first thread that is back from a stop: tells the parent that the
  * process goes on. Gives what the parent was told, CLD_CONTINUED or CLD_STOPPED; 0: nothing, as
  * another thread has told it.
@@ -666,4 +686,22 @@ out:
 	spin_unlock_irq(&current->sighand->siglock);
 put:
 	module_put(THIS_MODULE);
+}
+
+/* --- frozen cgroups --------------------------------------------------------------------------- */
+
+/*
+ * A parked thread, like one that is stopped, counts as frozen for its cgroup: it runs no program.
+ * By the thread itself, before it sleeps and when it goes on.
+ */
+void utrace_signal_enter_frozen(const struct utrace_signal_functions *fn)
+{
+	if (!cgroup_task_frozen(current))
+		utrace_call0(fn->enter_frozen);
+}
+
+void utrace_signal_leave_frozen(const struct utrace_signal_functions *fn)
+{
+	if (cgroup_task_frozen(current))
+		utrace_call1(fn->leave_frozen, true);
 }

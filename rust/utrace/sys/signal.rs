@@ -62,6 +62,7 @@ impl Functions {
             notify_parent: find(c"do_notify_parent_cldstop")?,
             pgrp_orphaned: find(c"is_current_pgrp_orphaned")?,
             clear_trapping: find(c"task_clear_jobctl_trapping")?,
+            enter_frozen: find(c"cgroup_enter_frozen")?,
             leave_frozen: find(c"cgroup_leave_frozen")?,
             tasklist_lock: resolve_data(c"tasklist_lock")
                 .inspect_err(|err| pr_err!("tasklist_lock: no such lock ({:?})\n", err))?,
@@ -214,6 +215,22 @@ impl Signal {
         }
         action.sa_flags = to.flags;
         action.sa_mask.sig[0] = to.mask as c_ulong;
+    }
+
+    /// The same signal once more, as it is now.
+    pub(crate) fn copy(&self) -> Self {
+        // INVARIANT: As that.
+        Signal {
+            // SAFETY: It is plain data.
+            raw: unsafe { core::ptr::read(&self.raw) },
+            number: self.number,
+            _not_send: NotThreadSafe,
+        }
+    }
+
+    /// Whether not even ptrace may change what it does: the kernel ends the thread by it.
+    pub(crate) fn is_immutable(&self) -> bool {
+        self.raw.original.sa.sa_flags & bindings::UTRACE_SA_IMMUTABLE as c_ulong != 0
     }
 
     pub(crate) fn is_action_changed(&self) -> bool {
@@ -405,6 +422,18 @@ impl Functions {
         unsafe { bindings::utrace_signal_tell_continued(&self.0) }
     }
 
+    /// By a thread that is about to sleep, parked: it counts as frozen for its cgroup.
+    pub(crate) fn enter_frozen(&self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::utrace_signal_enter_frozen(&self.0) }
+    }
+
+    /// It goes on.
+    pub(crate) fn leave_frozen(&self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::utrace_signal_leave_frozen(&self.0) }
+    }
+
     /// By a parked thread: stops with its process, if that is stopped; or for a signal that comes
     /// to it, if that is `unreported`. Sleeps until the process goes on.
     pub(crate) fn stop_parked(&self, unreported: bool) {
@@ -440,6 +469,12 @@ pub(crate) fn stops_alone() -> bool {
     unsafe { bindings::utrace_signal_stops_alone() }
 }
 
+/// Whether the current thread, back from a stop, is about to be stopped by ptrace.
+pub(crate) fn stops_for_ptrace() -> bool {
+    // SAFETY: No requirements.
+    unsafe { bindings::utrace_signal_stops_for_ptrace() }
+}
+
 /// Whether the current thread is under ptrace.
 pub(crate) fn is_ptraced() -> bool {
     // SAFETY: No requirements.
@@ -451,6 +486,13 @@ pub(crate) fn is_ptraced() -> bool {
 pub(crate) fn set_reported(any: bool, ignored: bool) {
     // SAFETY: No requirements.
     unsafe { bindings::utrace_signal_set_reported(any, ignored) }
+}
+
+/// As [`set_reported`] for deadly signals, by the thread itself with the siglock held, as soon as it
+/// no longer waits in sigtimedwait(2).
+pub(crate) fn restore_reported(ignored: bool) {
+    // SAFETY: By the contract of the hook.
+    unsafe { bindings::utrace_signal_restore_reported(ignored) }
 }
 
 /// Takes that back, for any thread. From contexts that may take the siglock.

@@ -113,6 +113,7 @@ HOOK_SYSCALL syscall_exit
 HOOK clone
 HOOK exec
 HOOK stop
+HOOK dequeue
 HOOK exit
 HOOK death
 HOOK reap

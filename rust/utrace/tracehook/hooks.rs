@@ -74,6 +74,8 @@ pub(crate) trait Events: 'static {
     /// process, with this signal if it begins it, or 0. Whether that is put off. Likewise, with the
     /// siglock held.
     fn puts_off_stop(signal: c_int) -> bool;
+    /// The current thread is about to take a signal from its queue. Likewise, with the siglock held.
+    fn dequeued();
     /// Whether the thread has an engine that wants its system calls. Called under RCU.
     fn wants_syscalls(task: &Task) -> bool;
 }
@@ -86,6 +88,7 @@ extern "C" {
     fn utrace_tramp_signal();
     fn utrace_tramp_stop();
     fn utrace_tramp_stop_joined();
+    fn utrace_tramp_dequeue();
     fn utrace_tramp_exit();
     fn utrace_tramp_death();
     fn utrace_tramp_reap();
@@ -115,7 +118,7 @@ const BIT_POINTS: [Point; 2] = [
 
 /// `pidfs_exit` is called once for each thread that `release_task` releases; the entry of
 /// `release_task` itself misses the group leaders that it goes on to release in a loop.
-const EVENT_POINTS: [Point; 10] = [
+const EVENT_POINTS: [Point; 11] = [
     point(c"trace_syscall_enter", utrace_tramp_syscall_enter),
     point(c"trace_syscall_exit", utrace_tramp_syscall_exit),
     point(c"uprobe_copy_process", utrace_tramp_clone),
@@ -123,6 +126,7 @@ const EVENT_POINTS: [Point; 10] = [
     point(c"get_signal", utrace_tramp_signal),
     point(c"task_set_jobctl_pending", utrace_tramp_stop),
     point(c"do_signal_stop", utrace_tramp_stop_joined),
+    point(c"dequeue_signal", utrace_tramp_dequeue),
     point(c"do_exit", utrace_tramp_exit),
     point(c"proc_exit_connector", utrace_tramp_death),
     point(c"pidfs_exit", utrace_tramp_reap),
@@ -359,6 +363,14 @@ macro_rules! tracehook_entries {
             #[no_mangle]
             unsafe extern "C" fn utrace_hook_stop_joined(signal: c_int) -> bool {
                 <$events>::puts_off_stop(signal)
+            }
+
+            /// # Safety
+            ///
+            /// Called by the trampoline of this name only.
+            #[no_mangle]
+            unsafe extern "C" fn utrace_hook_dequeue(_args: &mut HookArgs) {
+                <$events>::dequeued();
             }
 
             /// # Safety
