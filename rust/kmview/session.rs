@@ -83,6 +83,7 @@ use utrace::{
 pub(crate) struct Wait {
     /// One reader; as a rule there is no other.
     pub(crate) reader: Sleeper,
+    /// Those who come while it sleeps.
     #[pin]
     pub(crate) readers: CondVar,
     #[pin]

@@ -92,12 +92,10 @@ void kmview_pollers_add(struct wait_queue_head *pollers, struct file *file,
 	poll_wait(file, pollers, table);
 }
 
-/*
- * Under the lock under which pollers, once they are in the list, look whether there is something to
- * read: one that is not seen here sees that itself.
- */
+/* Under the lock under which pollers look whether there is something to read. */
 void kmview_pollers_wake(struct wait_queue_head *pollers, bool all)
 {
+	/* They do so once they are in the list: one that is not seen here sees that itself. */
 	if (!waitqueue_active(pollers))
 		return;
 	if (all)

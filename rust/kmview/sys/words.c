@@ -4,7 +4,6 @@
  * copy_from_user() checks of our side of it, cost a multiple.
  */
 #include <linux/uaccess.h>
-#include <linux/unroll.h>
 #include <uapi/linux/kmview.h>
 
 #include "helpers.h"
@@ -16,7 +15,7 @@ static __always_inline bool read_words(u64 *to, unsigned long from, size_t count
 	might_fault();
 	if (!user_read_access_begin(place, count * sizeof(u64)))
 		return false;
-	unrolled_full
+#pragma GCC unroll 16
 	for (size_t i = 0; i < count; i++)
 		unsafe_get_user(to[i], place + i, fault);
 	user_read_access_end();
@@ -33,7 +32,7 @@ static __always_inline bool write_words(unsigned long to, const u64 *from, size_
 	might_fault();
 	if (!user_write_access_begin(place, count * sizeof(u64)))
 		return false;
-	unrolled_full
+#pragma GCC unroll 16
 	for (size_t i = 0; i < count; i++)
 		unsafe_put_user(from[i], place + i, fault);
 	user_write_access_end();
