@@ -4,6 +4,8 @@
  * monitor takes its entry and answers, in one call for both; one that is not selected; one that is
  * recorded at its return, or at its entry, too. Under "qemu/run --icount" in instructions.
  *
+ * kmview_cost named | snapshot: the first one for a call with a path; and if the monitor takes a copy of that.
+ *
  * kmview_cost descriptor | path | relative: what a call costs that is not selected for what it names,
  * less what it costs without a session.
  */
@@ -99,10 +101,16 @@ static int observe(int fd, bool twice)
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
+	bool snapshot = !strcmp(what, "snapshot");
 	int selected = !strcmp(what, "filtered") ? __NR_acct : __NR_getpid;
 	int fd = open("/dev/kmview", O_RDWR | O_CLOEXEC);
 	struct kmview_event event;
 	struct kmview_answer answer = { 0 };
+	static const char path[] = "/usr/lib/none";
+	char taken[64];
+	struct kmview_snapshot copy = {
+		.type = KMVIEW_SNAPSHOT_STRING, .buffer = (unsigned long)taken, .len = sizeof(taken),
+	};
 	struct kmview_exchange exchange = {
 		.answers = (unsigned long)&answer, .answer_size = sizeof(answer),
 		.events = (unsigned long)&event, .event_size = sizeof(event), .max_events = 1,
@@ -113,11 +121,18 @@ int main(int argc, char **argv)
 		return observe(fd, !strcmp(what, "observed-twice"));
 	if (fd >= 0 && strchr("dpr", *what) && *what)
 		return name(fd, what);
+	if (snapshot || !strcmp(what, "named")) {
+		selected = call[0] = __NR_access;
+		call[1] = (long)path;
+	}
 	if (fd < 0 || km_entries(fd, selected) || km_fork(fd, &event, measure) < 0)
 		return 1;
 	while (km_ioctl(fd, KMVIEW_EXCHANGE, &exchange) == 1) {
 		answer.ticket = event.ticket;
 		exchange.nr_answers = event.ticket != 0;
+		copy.ticket = event.ticket;
+		if (snapshot && event.ticket && km_ioctl(fd, KMVIEW_SNAPSHOT, &copy) != sizeof(path))
+			return 1;
 	}
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <sys/mount.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -445,11 +446,15 @@ static int adopts_then_execs(void)
 			_exit(2);
 		}
 		CHECK(!wait_until(shared->flag[i]));
-		for (int n = 0; !i && n < 3; n++) {
-			CHECK(!km_next(fd, &event, KMVIEW_EVENT_NEW));
-			CHECK(!km_next(fd, &event, KMVIEW_EVENT_ENTRY));
-			CHECK(!km_run(fd, event.ticket));
-			CHECK(!km_next(fd, &event, KMVIEW_EVENT_END));
+		/* The next child may come before the end of the one before it. */
+		for (int came = 0, called = 0, ended = 0; !i && ended < 3;) {
+			CHECK(!km_next_within(fd, &event, DEADLINE_MS));
+			came += event.kind == KMVIEW_EVENT_NEW;
+			called += event.kind == KMVIEW_EVENT_ENTRY;
+			ended += event.kind == KMVIEW_EVENT_END;
+			if (event.ticket)
+				CHECK(!km_run(fd, event.ticket));
+			CHECK(came >= called && called >= ended && came <= 3);
 		}
 		CHECK(ended_with(wait_child(pid), 42));
 		CHECK(km_next_within(fd, &event, DEADLINE_MS) == -EPIPE);
@@ -813,6 +818,166 @@ TEST_F(creds, user_namespaces)
 		SKIP(return, "no user namespaces");
 	EXPECT_EQ(0, run_as(USER, in_a_namespace));
 	EXPECT_EQ(0, run_as(USER, above_a_namespace));
+}
+
+/* --- Yama and adoption -------------------------------------------------------------------------------- */
+
+/* What the kernel's own ptrace is to say to a child that wants its parent to trace it, in the scope that is set. */
+static int wanted;
+
+static int traceme(void)
+{
+	return ptrace(PTRACE_TRACEME, 0, NULL, NULL) ? errno : 0;
+}
+
+/* What the child does first, to be somebody else than its parent. */
+static int (*changes)(void);
+
+/* The same is to be said to who gives his children, and to a child that gives itself. */
+static int adopted_as_ptrace_says(void)
+{
+	struct kmview_event event;
+	int fd = new_session();
+	pid_t pid;
+
+	CHECK(fd >= 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(changes && changes() ? 99 : traceme());
+	CHECK(ended_with(wait_child(pid), wanted));
+
+	for (int itself = 0; itself < 2; itself++) {
+		/* It is asked before the child has changed. */
+		if (!itself && changes)
+			continue;
+		if (!itself)
+			CHECK(km_adopt(fd, KMVIEW_ADOPT_CHILDREN, 1) == -wanted);
+		pid = fork();
+		if (pid == 0) {
+			if (changes && changes())
+				_exit(99);
+			if (itself && km_adopt(fd, KMVIEW_ADOPT_SELF, 0) != -wanted)
+				_exit(98);
+			execl(DIR "/plain", DIR "/plain", "--calls", NULL);
+			_exit(97);
+		}
+		CHECK(WEXITSTATUS(wait_child(pid)) < 97);
+		if (wanted) {
+			CHECK(km_next_within(fd, &event, 0) < 0);
+			continue;
+		}
+		CHECK(!km_next(fd, &event, KMVIEW_EVENT_NEW));
+		CHECK(event.tid == pid && event.flags == KMVIEW_BY_ADOPT);
+		CHECK(!km_next(fd, &event, KMVIEW_EVENT_END));
+	}
+	close(fd);
+	return 0;
+}
+
+static int becomes_the_user(void)
+{
+	return become(USER);
+}
+
+static int adopted_in_a_namespace(void)
+{
+	CHECK(!enter_namespace());
+	return adopted_as_ptrace_says();
+}
+
+/* Root; the user; root, of a child that is the user; the user, as root of a namespace, and above one. */
+static int all_adopted(int root, int user, int in_namespaces)
+{
+	wanted = root;
+	CHECK(!run_as(0, adopted_as_ptrace_says));
+	changes = becomes_the_user;
+	CHECK(!run_as(0, adopted_as_ptrace_says));
+	changes = NULL;
+	wanted = user;
+	CHECK(!run_as(USER, adopted_as_ptrace_says));
+	if (!exists("/proc/self/ns/user"))
+		return 0;
+	wanted = in_namespaces;
+	CHECK(!run_as(USER, adopted_in_a_namespace));
+	changes = enter_namespace;
+	CHECK(!run_as(USER, adopted_as_ptrace_says));
+	changes = NULL;
+	return 0;
+}
+
+static bool gives_itself;
+
+/* The scope is raised between the wish and the child, or the exec. */
+static int is_too_late(void)
+{
+	struct kmview_event event;
+	int fd = new_session();
+	pid_t pid;
+
+	if (!gives_itself)
+		CHECK(!km_adopt(fd, KMVIEW_ADOPT_CHILDREN, 0));
+	pid = gives_itself ? fork() : 0;
+	if (pid == 0) {
+		if (gives_itself && km_adopt(fd, KMVIEW_ADOPT_SELF, 0))
+			_exit(98);
+		shared->flag[0] = 1;
+		if (wait_until(shared->flag[1]))
+			_exit(98);
+		if (gives_itself) {
+			execl(DIR "/plain", DIR "/plain", "--calls", NULL);
+			_exit(97);
+		}
+		pid = fork();
+		if (pid == 0)
+			_exit(traceme());
+		CHECK(ended_with(wait_child(pid), EPERM));
+	} else {
+		CHECK(ended_with(wait_child(pid), 43));
+	}
+	CHECK(km_next_within(fd, &event, 0) < 0);
+	return 0;
+}
+
+static int user_is_too_late(bool itself)
+{
+	pid_t pid;
+
+	gives_itself = itself;
+	shared->flag[0] = 0;
+	shared->flag[1] = 0;
+	CHECK(!set_scope(1));
+	pid = start_as(USER, is_too_late);
+	CHECK(!wait_until(shared->flag[0]));
+	CHECK(!set_scope(2));
+	shared->flag[1] = 1;
+	CHECK(ended_with(wait_child(pid), 0));
+	return 0;
+}
+
+TEST_F(creds, yama_and_adoption)
+{
+	if (!exists(YAMA))
+		SKIP(return, "no Yama");
+	for (int scope = 0; scope < 3; scope++) {
+		ASSERT_EQ(0, set_scope(scope));
+		EXPECT_EQ(0, all_adopted(0, scope < 2 ? 0 : EPERM, 0)) {
+			TH_LOG("in scope %d", scope);
+		}
+	}
+	EXPECT_EQ(0, user_is_too_late(false));
+	EXPECT_EQ(0, user_is_too_late(true));
+	ASSERT_EQ(0, set_scope(0));
+}
+
+/* Once it is set, this scope stays. */
+TEST_F(creds, yama_and_adoption_for_ever)
+{
+	if (!exists(YAMA))
+		SKIP(return, "no Yama");
+	if (!getenv("YAMA_FOR_EVER"))
+		SKIP(return, "spoils the machine for others: see host/kmview_yama.sh");
+	ASSERT_EQ(0, set_scope(3));
+	EXPECT_EQ(0, all_adopted(EPERM, EPERM, EPERM));
 }
 
 TEST_HARNESS_MAIN

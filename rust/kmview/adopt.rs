@@ -78,7 +78,7 @@ pub(crate) fn adopt(session: &Arc<Session>, port: usize, request: &Adopt) -> Res
         }
         _ => return Err(EINVAL),
     };
-    if !session.opener.may_trace(current) {
+    if !session.opener.may_adopt_current() {
         return Err(EPERM);
     }
     let number = session.begin_adoption()?;
@@ -107,8 +107,10 @@ impl Tracer for Adoption {
         if report.flags() & u64::from(bindings::CLONE_THREAD) != 0 {
             return Action::Resume;
         }
-        // It may have got more rights since it asked for this.
-        if !this.session.opener.may_trace(report.child()) {
+        // It may have got more rights since it asked for this, or the rules may be others: those for the
+        // child are those for the one who gives it.
+        let opener = &this.session.opener;
+        if !opener.may_trace(report.child()) || !opener.may_adopt_current() {
             return Action::Detach;
         }
         let origin = this.origin(report.flags());
@@ -133,7 +135,7 @@ impl Tracer for Adoption {
 
     fn exec(this: ArcBorrow<'_, Self>, report: &mut ExecReport<'_>) -> Action {
         // What it may not reach, it does not; nor what that makes.
-        if this.session.opener.may_trace(report.thread()) {
+        if this.session.opener.may_adopt_current() {
             if !this.itself {
                 return Action::Resume;
             }

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # What a session costs, in instructions: a call that it does not select, one that it records once, and at its entry and
-# its exit, and one that goes to its monitor and back; and what more a call costs that it does not select for the
-# descriptor that it names, or the path, an absolute or a relative one.
+# its exit, and one that goes to its monitor and back, also one with a path, without and with a copy of that; and what
+# more a call costs that it does not select for the descriptor that it names, or the path, an absolute or a relative one.
 # More than the limits is a failure.
 
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -18,6 +18,7 @@ echo "filtered $(./kmview_cost filtered)"
 echo "observed $(./kmview_cost observed)"
 echo "observed-twice $(./kmview_cost observed-twice)"
 echo "round-trip $(./kmview_cost)"
+for what in named snapshot; do echo "round-trip-$what $(./kmview_cost $what)"; done
 for what in descriptor path relative; do echo "more-for-$what $(./kmview_cost $what)"; done
 END
 

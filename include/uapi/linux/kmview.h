@@ -217,6 +217,11 @@ struct kmview_exchange {
  * KMVIEW_ADOPT: the caller's own business, if who opened the session might ptrace it (EPERM); the one
  * who has the session gets what it asks for. It is over when the caller loads a program that is out
  * of the opener's reach: see above.
+ *
+ * Security modules say what they say to PTRACE_TRACEME, of the caller as the child and who opened the
+ * session, with the rights of that time, as the parent (EPERM). They are asked again when a process is
+ * to come, which then stays outside. So under Yama's ptrace_scope 2 the opener needs CAP_SYS_PTRACE in
+ * the caller's user namespace, under 3 nobody is adopted; 0 and 1 are the same.
  */
 /*
  * The next process that the calling thread makes, or with kmview_adopt.count 0 all until

@@ -5,6 +5,7 @@
 use super::bindings;
 use core::ptr::NonNull;
 use kernel::{
+    cred::Credential,
     sync::aref::ARef,
     task::Task, //
 };
@@ -35,6 +36,13 @@ impl Opener {
     pub(crate) fn may_trace(&self, task: &Task) -> bool {
         // SAFETY: By the type invariant; the thread is valid.
         unsafe { bindings::kmview_opener_may_trace(&self.0, task.as_ptr()) }
+    }
+
+    /// Whether it might trace the current thread, which wants it: security modules have a say.
+    pub(crate) fn may_adopt_current(&self) -> bool {
+        // SAFETY: By the type invariant.
+        let cred = unsafe { Credential::from_ptr(self.0.cred) };
+        self.may_trace(kernel::current!()) && utrace::current_may_be_traced_by(cred).is_ok()
     }
 
     /// Whether it may still look into the memory of a thread that is in its session.

@@ -46,6 +46,7 @@ use core::{
     ops::Deref, //
 };
 use kernel::{
+    cred::Credential,
     prelude::*,
     sync::{
         aref::ARef,
@@ -89,6 +90,17 @@ pub fn thread_by_pid(pid: Pid) -> Result<ARef<Task>> {
 pub fn with_ptrace_access<R>(thread: &Task, f: impl FnOnce() -> Result<R>) -> Result<R> {
     let _guard = global::get().ptrace_access.begin(thread)?;
     f()
+}
+
+/// Asks the security modules whether one with the credentials of `tracer` may trace the calling thread,
+/// which wants it: what they would say to `PTRACE_TRACEME`. They alone are asked, not the rules of the
+/// kernel's own on owners and dumpability. May sleep.
+///
+/// # Errors
+///
+/// `EPERM`, or what they have for it.
+pub fn current_may_be_traced_by(tracer: &Credential) -> Result {
+    global::get().ptrace_access.by(tracer)
 }
 
 /// Whether threads can be stepped by one instruction: `arch_has_single_step()`. From any context.

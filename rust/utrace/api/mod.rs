@@ -45,6 +45,7 @@ pub use examine::{
     SyscallInfo, //
 };
 pub use handle::{
+    current_may_be_traced_by,
     has_block_step,
     has_single_step,
     thread_by_pid,

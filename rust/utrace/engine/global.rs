@@ -227,8 +227,12 @@ pub(crate) fn start() -> Result<Running> {
     kthread::init();
     let stiller = Stiller::resolve()
         .inspect_err(|err| pr_err!("wait_task_inactive: no such function ({:?})\n", err))?;
-    let ptrace_access = PtraceAccess::resolve()
-        .inspect_err(|err| pr_err!("ptrace_may_access: no such function ({:?})\n", err))?;
+    let ptrace_access = PtraceAccess::resolve().inspect_err(|err| {
+        pr_err!(
+            "ptrace_may_access, security_ptrace_access_check: no such function ({:?})\n",
+            err
+        )
+    })?;
     regset::find_views()
         .inspect_err(|err| pr_err!("user_regset views: not what they should be ({:?})\n", err))?;
     let mut running = Running { going: None };

@@ -68,6 +68,7 @@ const struct linux_binfmt *utrace_current_binfmt(void);
 struct task_struct *utrace_task_by_pid(int nr);
 int utrace_ptrace_begin(unsigned long may_access_fn, struct task_struct *task);
 void utrace_ptrace_end(struct task_struct *task);
+int utrace_ptrace_by(unsigned long access_check_fn, const struct cred *cred);
 void utrace_task_work_init(struct callback_head *work, task_work_func_t func);
 int utrace_task_work_resume(struct task_struct *task, struct callback_head *work);
 int utrace_task_work_signal(struct task_struct *task, struct callback_head *work);

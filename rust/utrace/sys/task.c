@@ -97,6 +97,27 @@ void utrace_ptrace_end(struct task_struct *task)
 	mutex_unlock(&task->signal->cred_guard_mutex);
 }
 
+/*
+ * What security modules say of one with @cred who traces the current thread because that wants it, as
+ * with PTRACE_TRACEME. Their hook for that would take a thread, whose credentials may be others by now,
+ * as who opened a file may have executed a set-uid program. @fn is security_ptrace_access_check(), not
+ * exported, which goes by the caller's; 0 if there are no such modules.
+ */
+int utrace_ptrace_by(unsigned long fn, const struct cred *cred)
+{
+	const struct cred *own;
+	int err;
+
+	if (!fn)
+		return 0;
+	own = override_creds(cred);
+	task_lock(current);
+	err = utrace_call2(fn, (unsigned long)current, PTRACE_MODE_ATTACH_REALCREDS);
+	task_unlock(current);
+	revert_creds(own);
+	return err;
+}
+
 void utrace_task_work_init(struct callback_head *work, task_work_func_t func)
 {
 	init_task_work(work, func);

@@ -9,6 +9,7 @@ use super::{
 };
 use core::ptr::NonNull;
 use kernel::{
+    cred::Credential,
     error::to_result,
     prelude::*,
     sync::aref::ARef,
@@ -93,19 +94,35 @@ pub(crate) fn by_pid(nr: Pid) -> Result<ARef<Task>> {
 
 /// Who may trace whom.
 #[derive(Clone, Copy)]
-pub(crate) struct PtraceAccess(c_ulong);
+pub(crate) struct PtraceAccess {
+    may_access: c_ulong,
+    /// 0 in a kernel without security modules.
+    access_check: c_ulong,
+}
 
 impl PtraceAccess {
     pub(crate) fn resolve() -> Result<Self> {
-        Ok(PtraceAccess(direct::resolve(c"ptrace_may_access")?))
+        Ok(PtraceAccess {
+            may_access: direct::resolve(c"ptrace_may_access")?,
+            access_check: match cfg!(CONFIG_SECURITY) {
+                true => direct::resolve(c"security_ptrace_access_check")?,
+                false => 0,
+            },
+        })
     }
 
     /// If the caller may trace `task`: it executes no program until the guard goes. May sleep.
     #[inline(never)]
     pub(crate) fn begin(self, task: &Task) -> Result<PtraceGuard<'_>> {
         // SAFETY: `task` is valid, and the address is that of the function.
-        to_result(unsafe { bindings::utrace_ptrace_begin(self.0, task.as_ptr()) })?;
+        to_result(unsafe { bindings::utrace_ptrace_begin(self.may_access, task.as_ptr()) })?;
         Ok(PtraceGuard(task, NotThreadSafe))
+    }
+
+    /// Whether security modules let one with these credentials trace the current thread, that wants it.
+    pub(crate) fn by(self, tracer: &Credential) -> Result {
+        // SAFETY: The credentials are valid, and the address is that of the function, or 0.
+        to_result(unsafe { bindings::utrace_ptrace_by(self.access_check, tracer.as_ptr()) })
     }
 }
 

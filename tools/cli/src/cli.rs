@@ -22,7 +22,9 @@ use std::path::PathBuf;
 /// Trace and virtualise the system calls of programs.
 ///
 /// Needs the module kmview (and utrace) in the kernel, and the right to trace the programs, as for
-/// ptrace. Programs may be traced by gdb, strace and other instances of kmview at the same time.
+/// ptrace: Yama's kernel.yama.ptrace_scope holds for processes that run already as for PTRACE_ATTACH, and for
+/// programs that kmview starts as for PTRACE_TRACEME. Programs may be traced by gdb, strace and other
+/// instances of kmview at the same time.
 #[derive(Debug, Parser)]
 #[command(name = "kmview", version)]
 pub struct Cli {

@@ -378,6 +378,9 @@ impl Session {
     }
 
     /// Says who comes into the session.
+    ///
+    /// [`Error::NotPermitted`]: whoever opened the session might not trace the caller, or security modules, as
+    /// Yama, would refuse `PTRACE_TRACEME`.
     pub fn adopt(&self, who: Adopt) -> Result<()> {
         self.ioctl(abi::ADOPT, &mut who.raw(), "KMVIEW_ADOPT")?;
         Ok(())

@@ -76,11 +76,13 @@ pub(crate) fn spawn(session: &Session, command: &mut Command) -> Result<Program>
     match pid {
         -1 => Err(Error::Spawn(io::Error::last_os_error())),
         0 => {
-            let err = match adopt_raw(fd, adopt) {
-                Ok(()) => command.exec(),
-                Err(err) => err,
+            let errno = |err: io::Error| err.raw_os_error().unwrap_or(libc::EINVAL);
+            // Negative: not the program, but the session does not want it.
+            let why = match adopt_raw(fd, adopt) {
+                Ok(()) => errno(command.exec()),
+                Err(err) => -errno(err),
             };
-            let _ = tell.write_all(&err.raw_os_error().unwrap_or(libc::EINVAL).to_ne_bytes());
+            let _ = tell.write_all(&why.to_ne_bytes());
             // SAFETY: Ends the child without what the parent has to do at its end.
             unsafe { libc::_exit(127) }
         }
@@ -89,9 +91,13 @@ pub(crate) fn spawn(session: &Session, command: &mut Command) -> Result<Program>
             let mut program = Program { pid, status: None };
             match why_not(session, failure)? {
                 None => Ok(program),
-                Some(errno) => {
+                Some(why) => {
                     let _ = program.wait();
-                    Err(Error::Spawn(io::Error::from_raw_os_error(errno)))
+                    let err = io::Error::from_raw_os_error(why.abs());
+                    Err(match why < 0 {
+                        true => Error::of("KMVIEW_ADOPT", err),
+                        false => Error::Spawn(err),
+                    })
                 }
             }
         }
@@ -116,9 +122,9 @@ fn why_not(session: &Session, mut failure: UnixStream) -> Result<Option<i32>> {
     if polls[0].revents == 0 {
         return Ok(None);
     }
-    let mut errno = [0; 4];
+    let mut why = [0; 4];
     Ok(failure
-        .read_exact(&mut errno)
+        .read_exact(&mut why)
         .ok()
-        .map(|()| i32::from_ne_bytes(errno)))
+        .map(|()| i32::from_ne_bytes(why)))
 }
