@@ -1151,4 +1151,50 @@ TEST_F(signals, what_seccomp_kills_with_is_reported_and_kills)
 	self->child = -1;
 }
 
+static void mask_term(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	pthread_sigmask(how, &set, NULL);
+}
+
+static void *execute(void *arg)
+{
+	while (!seen->other)
+		usleep(1000);
+	mask_term(SIG_UNBLOCK);
+	execl("/bin/busybox", "busybox", "sleep", "1000", NULL);
+	_exit(97);
+}
+
+static void body_exec_by_another(void)
+{
+	pthread_t thread;
+
+	/* It is the traced thread that is to take the signal. */
+	mask_term(SIG_BLOCK);
+	pthread_create(&thread, NULL, execute, NULL);
+	mask_term(SIG_UNBLOCK);
+	seen->ready = 1;
+	for (;;)
+		pause();
+}
+
+/* It was sent to the process, and is not lost with the thread that was about to act on it. */
+TEST_F(signals, process_execs_while_its_signal_is_reported)
+{
+	struct ut_event event;
+
+	START(UT_SIGNAL_ALL, body_exec_by_another);
+	ASSERT_EQ(0, ut_on(self->fd, self->engine, UT_SIGNAL_TERM, SIGTERM, UT_STOP, 0, 1));
+	ASSERT_EQ(0, kill(self->child, SIGTERM));
+	ASSERT_EQ(0, ut_next_of(self->fd, &event, UT_SIGNAL_TERM, SIGTERM));
+	ASSERT_EQ(0, wait_parked(self->child));
+	seen->other = 1;
+	EXPECT_TRUE(ended_by(wait_child(self->child), SIGTERM));
+	self->child = -1;
+}
+
 TEST_HARNESS_MAIN

@@ -95,13 +95,17 @@ struct user_regset_view;
  * @_UTRACE_EVENT_SYSCALL_EXIT: after a system call
  * @_UTRACE_EVENT_SIGNAL: a signal's handler will run
  * @_UTRACE_EVENT_SIGNAL_IGN: a signal will be ignored. While an engine asks for this, ignored signals
- *	are queued, and so may interrupt a system call, as they do under ptrace.
+ *	are queued, and so may interrupt a system call, as they do under ptrace. Not seen by the init of a
+ *	pid namespace.
  * @_UTRACE_EVENT_SIGNAL_STOP: a signal will stop the process
  * @_UTRACE_EVENT_SIGNAL_TERM: a signal will end the process. While a thread waits in sigtimedwait(2),
  *	the kernel lets deadly signals kill at once: then only EXIT is reported, and ignored ones are
  *	not seen.
- * @_UTRACE_EVENT_SIGNAL_CORE: a signal will end it with a core dump
- * @_UTRACE_EVENT_JCTL: the thread stops with its process for a stop signal, or goes on with it
+ * @_UTRACE_EVENT_SIGNAL_CORE: a signal will end it with a core dump. What the kernel ends a thread
+ *	with for good (seccomp's SIGSYS) is reported, and no engine changes what becomes of it.
+ * @_UTRACE_EVENT_JCTL: the thread stops with its process for a stop signal, or goes on with it. A
+ *	thread that its cgroup has frozen stops without a report; nor is there one of the end of a stop
+ *	that a ptracer takes over.
  * @_UTRACE_NEVENTS: how many there are
  */
 enum utrace_events {

@@ -50,7 +50,7 @@ impl EventSet {
     pub const SIGNAL: EventSet = EventSet::one(Event::Signal);
     /// `SIGNAL_IGN`: a signal is about to be ignored. While an engine asks for this, ignored signals
     /// are queued, and so may interrupt a system call, as they do under ptrace. Not seen by a thread
-    /// that waits in `sigtimedwait`.
+    /// that waits in `sigtimedwait`, nor by the init of a pid namespace.
     pub const SIGNAL_IGN: EventSet = EventSet::one(Event::SignalIgn);
     /// `SIGNAL_STOP`: a signal is about to stop the process.
     pub const SIGNAL_STOP: EventSet = EventSet::one(Event::SignalStop);
@@ -58,13 +58,16 @@ impl EventSet {
     /// the kernel lets deadly signals kill at once: then only EXIT is reported. And a thread that
     /// waits as deadly signals alone can end it (for the child of its vfork, say) is not disturbed
     /// by those, as under ptrace, but by SIGKILL: they are reported when the wait is over. An engine
-    /// that asks for this is attached to another thread by interrupting it, as a signal does.
+    /// that asks for this is attached to another thread by interrupting it, as a signal does. What
+    /// the kernel ends a thread with for good (seccomp's SIGSYS) is reported, and no engine changes
+    /// what becomes of it; likewise for `SIGNAL_CORE`.
     pub const SIGNAL_TERM: EventSet = EventSet::one(Event::SignalTerm);
     /// `SIGNAL_CORE`: a signal is about to end the process with a core dump.
     pub const SIGNAL_CORE: EventSet = EventSet::one(Event::SignalCore);
     /// `UTRACE_EVENT_SIGNAL_ALL`: all five of them.
     pub const SIGNAL_ALL: EventSet = EventSet(event::SIGNALS);
-    /// `JCTL`: the thread stops with its process, or goes on with it.
+    /// `JCTL`: the thread stops with its process, or goes on with it. A thread that its cgroup has
+    /// frozen stops without a report; nor is there one of the end of a stop that a ptracer takes over.
     pub const JCTL: EventSet = EventSet::one(Event::Jctl);
     /// Every event there is.
     pub const ALL: EventSet = EventSet(event::ALL);

@@ -120,7 +120,8 @@ pub enum Control {
     /// `UTRACE_STOP`: see [`EngineRef::stop`], which also gives the ticket.
     Stop,
     /// `UTRACE_INTERRUPT`: as [`Control::Report`], and a blocking system call is left for it. Engines
-    /// that ask for signals are called with [`Tracer::signal_round`], if they have it.
+    /// that ask for signals are called with [`Tracer::signal_round`], if they have it. (But for
+    /// `io_uring_enter`, which does the thread's work and waits on.)
     Interrupt,
     /// `UTRACE_REPORT`: run, but call [`Tracer::quiesce`] before user mode.
     Report,

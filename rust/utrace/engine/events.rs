@@ -238,7 +238,7 @@ impl tracehook::Events for Events {
 
     fn exit(code: &mut c_long) {
         // It may die in the body of `get_signal`, and does not come back from there.
-        sys_signal::leave();
+        sys_signal::leave_dying();
         const SIGKILL: c_long = 9;
 
         let Some(utrace) = task::with_current(|current| global::get().table.lookup(current)) else {

@@ -126,6 +126,7 @@ struct utrace_signal_functions {
 bool utrace_signals_put_off(void);
 bool utrace_signal_enter(void);
 void utrace_signal_leave(void);
+void utrace_signal_give_back(void);
 int utrace_signal_next(struct utrace_signal *signal, unsigned long rearm_itimer);
 enum utrace_signal_class utrace_signal_class_now(const struct utrace_signal *signal);
 bool utrace_signal_consume(const struct utrace_signal *signal, int sig);

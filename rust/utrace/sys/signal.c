@@ -38,6 +38,9 @@ struct inside {
 	bool stopping;
 	/* It is in the body, which is not to take part in one: it would be unreported. */
 	bool in_body;
+	/* The signal that it took from the process last, to report it; and its entry, if it has one. */
+	int taken;
+	struct sigqueue *taken_entry;
 };
 
 static DEFINE_HASHTABLE(insides, 6);
@@ -67,6 +70,7 @@ bool utrace_signal_enter(void)
 	inside->task = current;
 	inside->stopping = false;
 	inside->in_body = false;
+	inside->taken = 0;
 	spin_lock_irq(&insides_lock);
 	hash_add(insides, &inside->node, (unsigned long)current);
 	spin_unlock_irq(&insides_lock);
@@ -145,6 +149,62 @@ static bool others_queued(struct sigpending *pending, struct sigqueue *but, int 
 	return false;
 }
 
+/* With the siglock. */
+static void note_taken(int sig, struct sigqueue *q)
+{
+	struct inside *inside;
+
+	spin_lock(&insides_lock);
+	inside = find_inside();
+	if (inside) {
+		inside->taken = sig;
+		inside->taken_entry = q;
+	}
+	spin_unlock(&insides_lock);
+}
+
+/*
+ * By a thread that dies because another one of its process execs: a signal that was sent to the
+ * process, and is still being reported, is the new program's.
+ */
+void utrace_signal_give_back(void)
+{
+	struct sigpending *own = &current->pending, *shared = &current->signal->shared_pending;
+	struct task_struct *heir;
+	struct inside *inside;
+	struct sigqueue *q;
+	int sig = 0;
+
+	if (!atomic_read(&inside_count))
+		return;
+	spin_lock_irq(&current->sighand->siglock);
+	heir = current->signal->group_exec_task;
+	spin_lock(&insides_lock);
+	inside = find_inside();
+	if (inside && heir && heir != current)
+		sig = inside->taken;
+	spin_unlock(&insides_lock);
+	if (!sig || !sigismember(&own->signal, sig))
+		goto out;
+	if (!inside->taken_entry) {
+		if (find_queued(own, sig))
+			goto out;
+	} else {
+		list_for_each_entry(q, &own->list, list)
+			if (q == inside->taken_entry)
+				goto found;
+		goto out;
+found:
+		list_move(&q->list, &shared->list);
+	}
+	if (!find_queued(own, sig))
+		sigdelset(&own->signal, sig);
+	sigaddset(&shared->signal, sig);
+	set_tsk_thread_flag(heir, TIF_SIGPENDING);
+out:
+	spin_unlock_irq(&current->sighand->siglock);
+}
+
 /* The fault of an instruction comes before any other signal. */
 static int synchronous_signal(struct sigpending *pending, unsigned long wanted)
 {
@@ -215,6 +275,7 @@ int utrace_signal_next(struct utrace_signal *signal, unsigned long rearm_itimer)
 		if (q)
 			list_move(&q->list, &own->list);
 		sigaddset(&own->signal, sig);
+		note_taken(sig, q);
 		if (sig == SIGALRM)
 			utrace_call1(rearm_itimer, (unsigned long)current);
 	}

@@ -311,6 +311,14 @@ pub(crate) fn leave() {
     unsafe { bindings::utrace_signal_leave() }
 }
 
+/// Says that the current thread dies, wherever it was: as [`leave`]. What was its process's, and it
+/// was about to act on, is its process's again.
+pub(crate) fn leave_dying() {
+    // SAFETY: No requirements.
+    unsafe { bindings::utrace_signal_give_back() };
+    leave();
+}
+
 /// A call of `get_signal` by the current thread, whose body has not run.
 ///
 /// # Invariants
