@@ -180,6 +180,9 @@ impl Session {
         }
         if matches!(answer.action, uapi::DETACH | uapi::DETACH_ALL) {
             let id = entry.id;
+            if answer.action == uapi::DETACH_ALL {
+                inner.sweeps += 1;
+            }
             drop(inner);
             self.detach(id);
             if answer.action == uapi::DETACH_ALL {

@@ -28,6 +28,7 @@ use crate::{
             AtomicFlag,
             AtomicU32, //
         },
+        errno::estale,
         ring,
         task,
         uapi::{
@@ -485,6 +486,8 @@ impl Tracee {
             Ok(_) => {}
             // Another session's monitor, or the same one, has just adopted it.
             Err(err) if err == EEXIST => {}
+            // All threads of the session are being let go.
+            Err(err) if err == estale() => {}
             // Nobody runs away from a session that is to be the last word.
             Err(_) => match self.session.lose() {
                 Policy::Detach => {}
