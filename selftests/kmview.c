@@ -278,6 +278,50 @@ TEST_F(kmview, signals_leave_the_event_alone)
 	EXPECT_TRUE(km_quiet(self->fd));
 }
 
+static long do_empty_pipe(long *args)
+{
+	int fds[2];
+
+	signal(SIGUSR1, on_signal);
+	return pipe(fds) ? -errno : fds[0];
+}
+
+/* A call that was changed is the program's own again when a signal has it restarted. */
+TEST_F(kmview, restarted_as_it_was_made)
+{
+	long empty;
+
+	ASSERT_EQ(0, tracee_run(&self->tracee, do_empty_pipe, 0));
+	ASSERT_EQ(0, tracee_result(&self->tracee, &empty));
+	ASSERT_LE(0, empty);
+	ATTACH(self->fd);
+	ASSERT_EQ(0, km_entries(self->fd, CALL));
+	for (int both = 0; both < 2; both++) {
+		struct kmview_answer answer = {
+			.flags = KMVIEW_SET_NR | KMVIEW_WANT_RETURN, .nr = __NR_read,
+			.args = { empty, (long)shared->text, 1 },
+		};
+		long first = both ? -1 : empty;
+
+		ASSERT_EQ(0, tracee_syscall(&self->tracee, CALL, first, (long)shared->text, 1));
+		NEXT(ENTRY);
+		answer.ticket = self->event.ticket;
+		if (both)
+			answer.flags |= KMVIEW_SET_ARGS;
+		ASSERT_EQ(0, km_answer(self->fd, answer));
+		ASSERT_EQ(0, kill(self->tracee.pid, SIGUSR1));
+		NEXT(RETURN);
+		EXPECT_EQ(__NR_read, self->event.ret.nr);
+		ASSERT_EQ(0, km_run(self->fd, self->event.ticket));
+		NEXT(ENTRY);
+		EXPECT_EQ(CALL, self->event.entry.nr);
+		EXPECT_EQ(first, (long)self->event.entry.args[0]);
+		EXPECT_EQ(both + 1, shared->count[0]);
+		ASSERT_EQ(0, km_run(self->fd, self->event.ticket));
+		EXPECT_RESULT(getpid());
+	}
+}
+
 TEST_F(kmview, kill_ends_the_wait)
 {
 	__u64 ticket = 0;

@@ -21,6 +21,7 @@ use crate::{
     sys::{
         abi::{
             self,
+            Answer,
             Body,
             Event, //
         },
@@ -351,10 +352,18 @@ impl Tracee {
             report.set_result(answer.result as isize);
             return SyscallAction::abort(Action::Resume);
         }
-        if answer.flags & uapi::SET_NR != 0 {
-            report.set_nr(answer.nr as i32);
+        if answer.flags & (uapi::SET_NR | uapi::SET_ARGS) != 0 {
+            self.change_call(report, &answer);
         }
-        if answer.flags & uapi::SET_ARGS != 0 {
+        self.follow_call(report);
+        Action::Resume.into()
+    }
+
+    /// Makes it another call, as an answer says.
+    #[cold]
+    fn change_call(&self, report: &mut SyscallEntryReport<'_>, answer: &Answer) {
+        let nr = (answer.flags & uapi::SET_NR != 0).then_some(answer.nr as i32);
+        let args = (answer.flags & uapi::SET_ARGS != 0).then(|| {
             let mut args = answer.args.map(|arg| arg as usize);
             // What has been checked is what is used.
             let copied = self.copied.load();
@@ -363,14 +372,19 @@ impl Tracee {
                     args[i] = *arg;
                 }
             }
-            match Arguments::of_current() {
-                Ok(arguments) => arguments.set(args, report),
-                // Without memory the program will see them.
-                Err(_) => report.set_args(args),
-            }
+            args
+        });
+        if let Ok(arguments) = Arguments::of_current() {
+            arguments.set(nr, args, report);
+            return;
         }
-        self.follow_call(report);
-        Action::Resume.into()
+        // Without memory the program will see them.
+        if let Some(nr) = nr {
+            report.set_nr(nr);
+        }
+        if let Some(args) = args {
+            report.set_args(args);
+        }
     }
 
     /// The call is going to be made, as far as this session is concerned.
