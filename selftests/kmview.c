@@ -278,6 +278,37 @@ TEST_F(kmview, signals_leave_the_event_alone)
 	EXPECT_TRUE(km_quiet(self->fd));
 }
 
+/* A thread that waits does so on, and gets its answer, when its event is no longer selected. */
+TEST_F(kmview, answered_though_no_longer_selected)
+{
+	tracee_run(&self->tracee, do_handle, 0);
+	EXPECT_RESULT(0);
+	ATTACH(self->fd);
+	ASSERT_EQ(0, km_returns(self->fd, CALL));
+	CALL_BY_TRACEE();
+	NEXT(RETURN);
+	ASSERT_EQ(0, km_returns(self->fd, -1));
+	ASSERT_EQ(0, km_answer(self->fd, (struct kmview_answer) {
+		.ticket = self->event.ticket, .flags = KMVIEW_SET_RESULT, .result = 4712 }));
+	EXPECT_RESULT(4712);
+	ASSERT_EQ(0, km_entries(self->fd, CALL));
+	CALL_BY_TRACEE();
+	NEXT(ENTRY);
+	ASSERT_EQ(0, km_entries(self->fd, -1));
+	ASSERT_EQ(0, km_answer(self->fd, (struct kmview_answer) {
+		.ticket = self->event.ticket, .action = KMVIEW_SKIP, .result = 4711 }));
+	EXPECT_RESULT(4711);
+	ASSERT_EQ(0, km_wait_for(self->fd, KMVIEW_MASK(KMVIEW_EVENT_SIGNAL), 1 << (SIGUSR1 - 1)));
+	ASSERT_EQ(0, kill(self->tracee.pid, SIGUSR1));
+	NEXT(SIGNAL);
+	ASSERT_EQ(0, km_wait_for(self->fd, 0, 0));
+	ASSERT_EQ(0, km_answer(self->fd, (struct kmview_answer) {
+		.ticket = self->event.ticket, .action = KMVIEW_SKIP }));
+	CALL_BY_TRACEE();
+	EXPECT_RESULT(getpid());
+	EXPECT_EQ(0, shared->count[0]);
+}
+
 static long do_empty_pipe(long *args)
 {
 	int fds[2];
