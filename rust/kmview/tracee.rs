@@ -92,6 +92,8 @@ pub(crate) struct Tracee {
     own: Own,
     /// How far it is with its event; likewise.
     stage: AtomicU32,
+    /// What an event that waits for room in the ring was selected for; likewise.
+    wanted: AtomicU32,
     /// Which arguments of the call have a copy in its place, for this session; likewise.
     copied: AtomicU32,
     /// Where copies are made; likewise.
@@ -153,6 +155,7 @@ fn attach(
         running: Running::new(),
         own <- Own::new(fds),
         stage: AtomicU32::new(BEGUN),
+        wanted: AtomicU32::new(0),
         copied: AtomicU32::new(0),
         scratch <- new_mutex!(KVec::new()),
     });
@@ -228,20 +231,27 @@ impl Wanted {
         }
     }
 
+    fn entry(selected: Selected) -> Self {
+        Wanted {
+            wait: selected.has(Selected::ENTRY),
+            record: selected.has(Selected::RECORD_ENTRY),
+        }
+    }
+
     fn is_nothing(self) -> bool {
         !self.wait && !self.record
     }
 }
 
-/// Whether a callback is called again to take an answer. The first call of an event begins anew.
-macro_rules! is_answered {
-    ($this:expr, $report:expr) => {{
-        let again = $report.is_again();
-        if !again {
-            $this.stage.store(BEGUN);
-        }
-        again && $this.stage.load() == POSTED
-    }};
+/// Why a callback is called.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// Its event has come.
+    First,
+    /// There may be room for its record now.
+    Room,
+    /// There is something for the thread that waits: its answer, perhaps.
+    Answer,
 }
 
 /// Takes an event as far as it gets: it is recorded, and waited with.
@@ -259,6 +269,7 @@ macro_rules! take {
             this.session.record(this.id, event, $data, stop, engine)
         };
         if !recorded {
+            this.wanted.store(u32::from(wanted.wait));
             Posted::Waits
         } else if !wanted.wait {
             Posted::Passed
@@ -272,6 +283,31 @@ macro_rules! take {
 }
 
 impl Tracee {
+    /// Which turn it is. The first one begins anew.
+    #[inline(always)]
+    fn turn(&self, again: bool) -> Turn {
+        if !again {
+            self.stage.store(BEGUN);
+            return Turn::First;
+        }
+        match self.stage.load() {
+            POSTED => Turn::Answer,
+            _ => Turn::Room,
+        }
+    }
+
+    /// What the event is selected for: what it was when it came, though it had to wait for room.
+    #[inline(always)]
+    fn wanted(&self, turn: Turn, selected: impl FnOnce() -> Wanted) -> Wanted {
+        match turn {
+            Turn::Room => Wanted {
+                wait: self.wanted.load() != 0,
+                record: true,
+            },
+            _ => selected(),
+        }
+    }
+
     /// Copies what is asked for, of a call that is recorded, and does `f` with it.
     #[cold]
     fn with_copies<R>(&self, call: &Call<'_>, f: impl FnOnce((&[u8], u32)) -> R) -> R {
@@ -424,7 +460,12 @@ impl Tracee {
     }
 
     /// The entry of a call that makes an event.
-    fn enter(&self, report: &mut SyscallEntryReport<'_>, selected: Selected) -> SyscallAction {
+    fn enter(
+        &self,
+        report: &mut SyscallEntryReport<'_>,
+        selected: Selected,
+        wanted: Wanted,
+    ) -> SyscallAction {
         let (arch, nr) = (report.arch(), report.nr());
         let args = report.args();
         let body = Body::Entry(abi::Entry {
@@ -438,10 +479,6 @@ impl Tracee {
         if report.is_aborted() {
             event.flags |= uapi::ABORTED;
         }
-        let wanted = Wanted {
-            wait: selected.has(Selected::ENTRY),
-            record: selected.has(Selected::RECORD_ENTRY),
-        };
         let taken = if wanted.record && selected.has(Selected::COPY_ENTRY) {
             let call = Call {
                 abi: filter::abi_of(arch),
@@ -514,7 +551,7 @@ impl Tracee {
 #[vtable]
 impl Tracer for Tracee {
     fn quiesce(this: ArcBorrow<'_, Self>, report: &mut QuiesceReport<'_>) -> Action {
-        if is_answered!(this, report) {
+        if this.turn(report.is_again()) == Turn::Answer {
             return this.started(decided(this.decide(report.ticket_number(), None)));
         }
         this.start(report)
@@ -529,36 +566,35 @@ impl Tracer for Tracee {
             .or(Selected::FOLLOW)
             .or(Selected::COUNT);
 
-        if is_answered!(this, report) {
+        let turn = this.turn(report.is_again());
+        if turn == Turn::Answer {
             return this.take_entry(report);
         }
         let (arch, nr) = (report.arch(), report.nr());
-        if !report.is_again() {
-            // Somebody asked for a report: we have had our say about this call.
-            if report.is_resumed() && this.called.get() {
-                return Action::Resume.into();
-            }
-            this.called.set(true);
-            if this.ret.load() != BY_FILTER {
-                this.ret.store(BY_FILTER);
-            }
-            if this.running.is_counted() {
-                this.running.forget();
-            }
-        }
         let mut selected = this.session.filter.call(arch, nr);
+        if turn == Turn::Room {
+            let wanted = this.wanted(turn, || Wanted::entry(selected));
+            return this.enter(report, selected, wanted);
+        }
+        // Somebody asked for a report: we have had our say about this call.
+        if report.is_resumed() && this.called.get() {
+            return Action::Resume.into();
+        }
+        this.called.set(true);
+        if this.ret.load() != BY_FILTER {
+            this.ret.store(BY_FILTER);
+        }
+        if this.running.is_counted() {
+            this.running.forget();
+        }
         if !selected.has(HEARD) {
             return Action::Resume.into();
         }
-        // When it is called again, it is about to make the event.
-        if selected.has(Selected::NAMES)
-            && !report.is_again()
-            && !this.names_selected(report, selected)
-        {
+        if selected.has(Selected::NAMES) && !this.names_selected(report, selected) {
             this.ret.store(DESELECTED);
             selected = selected.deselected();
         }
-        if selected.has(Selected::COUNT) && !report.is_again() {
+        if selected.has(Selected::COUNT) {
             if let Some(counts) = this.session.counts.as_ref() {
                 this.running.begin(counts, arch, nr);
             }
@@ -569,11 +605,12 @@ impl Tracer for Tracee {
             }
             return Action::Resume.into();
         }
-        this.enter(report, selected)
+        this.enter(report, selected, Wanted::entry(selected))
     }
 
     fn syscall_exit(this: ArcBorrow<'_, Self>, report: &mut SyscallExitReport<'_>) -> Action {
-        if is_answered!(this, report) {
+        let turn = this.turn(report.is_again());
+        if turn == Turn::Answer {
             return this.take_return(report);
         }
         let result = report.result();
@@ -587,14 +624,16 @@ impl Tracer for Tracee {
                     .end(counts, arch, nr, counted, is_error(result));
             }
         }
-        let ret = this.ret.load();
-        let wanted = Wanted {
-            wait: match ret {
-                BY_FILTER => selected.has(Selected::RETURN),
-                ret => ret == WANTED,
-            },
-            record: ret != DESELECTED && selected.has(Selected::RECORD_RETURN),
-        };
+        let wanted = this.wanted(turn, || {
+            let ret = this.ret.load();
+            Wanted {
+                wait: match ret {
+                    BY_FILTER => selected.has(Selected::RETURN),
+                    ret => ret == WANTED,
+                },
+                record: ret != DESELECTED && selected.has(Selected::RECORD_RETURN),
+            }
+        });
         if wanted.is_nothing() {
             if this.own.end_linger() {
                 this.session
@@ -640,7 +679,8 @@ impl Tracer for Tracee {
     }
 
     fn exec(this: ArcBorrow<'_, Self>, report: &mut ExecReport<'_>) -> Action {
-        if is_answered!(this, report) {
+        let turn = this.turn(report.is_again());
+        if turn == Turn::Answer {
             return decided(this.decide(report.ticket_number(), None));
         }
         let session = &this.session;
@@ -655,7 +695,7 @@ impl Tracer for Tracee {
         }
         this.running.exec();
         this.own.exec(session, this.id);
-        let wanted = Wanted::kind(session, Kind::Exec);
+        let wanted = this.wanted(turn, || Wanted::kind(session, Kind::Exec));
         if wanted.is_nothing() {
             return Action::Resume;
         }
@@ -671,7 +711,8 @@ impl Tracer for Tracee {
     }
 
     fn signal(this: ArcBorrow<'_, Self>, report: &mut SignalReport<'_>) -> Action {
-        if is_answered!(this, report) {
+        let turn = this.turn(report.is_again());
+        if turn == Turn::Answer {
             let decision = this.decide(report.ticket_number(), None);
             if let Decision::Answer(answer) = &decision {
                 if answer.action == uapi::SKIP {
@@ -681,10 +722,10 @@ impl Tracer for Tracee {
             return decided(decision);
         }
         let filter = &this.session.filter;
-        let wanted = Wanted {
+        let wanted = this.wanted(turn, || Wanted {
             wait: filter.waits_for_signal(report.number()),
             record: filter.records_signal(report.number()),
-        };
+        });
         if wanted.is_nothing() {
             return Action::Resume;
         }
@@ -702,12 +743,13 @@ impl Tracer for Tracee {
     }
 
     fn exit(this: ArcBorrow<'_, Self>, report: &mut ExitReport<'_>) -> Action {
-        if is_answered!(this, report) {
+        let turn = this.turn(report.is_again());
+        if turn == Turn::Answer {
             return decided(this.decide(report.ticket_number(), None));
         }
         let status = report.code();
         this.session.set_status(this.id, status);
-        let wanted = Wanted::kind(&this.session, Kind::Exit);
+        let wanted = this.wanted(turn, || Wanted::kind(&this.session, Kind::Exit));
         if wanted.is_nothing() {
             return Action::Resume;
         }
