@@ -145,6 +145,95 @@ TEST_F(kmview, return_selected_and_unwanted)
 	EXPECT_TRUE(km_quiet(self->fd));
 }
 
+/* What an answer says of the RETURN is for its call alone, whether anything else is heard or not. */
+TEST_F(kmview, return_of_the_next_call)
+{
+	const struct kmview_answer answers[] = {
+		{ .flags = KMVIEW_NO_RETURN },
+		{ .action = KMVIEW_SKIP },
+		{ .action = KMVIEW_SKIP, .flags = KMVIEW_NO_RETURN },
+		{ .flags = KMVIEW_WANT_RETURN },
+		{ .action = KMVIEW_SKIP, .flags = KMVIEW_WANT_RETURN },
+	};
+	long result;
+
+	ATTACH(self->fd);
+	for (int i = 0; i < 5; i++) {
+		struct kmview_answer answer = answers[i];
+		bool wanted = answer.flags & KMVIEW_WANT_RETURN;
+
+		ASSERT_EQ(0, km_returns(self->fd, -1));
+		ASSERT_EQ(0, km_entries(self->fd, CALL));
+		CALL_BY_TRACEE();
+		NEXT(ENTRY);
+		ASSERT_EQ(0, km_entries(self->fd, -1));
+		answer.ticket = self->event.ticket;
+		ASSERT_EQ(0, km_answer(self->fd, answer));
+		if (wanted) {
+			NEXT(RETURN);
+			ASSERT_EQ(0, km_run(self->fd, self->event.ticket));
+		}
+		ASSERT_EQ(0, tracee_result(&self->tracee, &result));
+		/* It is selected. */
+		ASSERT_EQ(0, km_returns(self->fd, __NR_getpid));
+		ASSERT_EQ(0, tracee_syscall(&self->tracee, __NR_getpid));
+		NEXT(RETURN);
+		EXPECT_EQ(__NR_getpid, self->event.ret.nr);
+		ASSERT_EQ(0, km_run(self->fd, self->event.ticket));
+		EXPECT_RESULT(self->tracee.pid);
+	}
+}
+
+/* Nor does a call whose exit is heard for something else wait, because one before it did. */
+TEST_F(kmview, return_wanted_of_no_other_call)
+{
+	ATTACH(self->fd);
+	ASSERT_EQ(0, km_entries(self->fd, CALL));
+	CALL_BY_TRACEE();
+	NEXT(ENTRY);
+	ASSERT_EQ(0, km_entries(self->fd, -1));
+	ASSERT_EQ(0, km_answer(self->fd, (struct kmview_answer) {
+		.ticket = self->event.ticket, .flags = KMVIEW_WANT_RETURN }));
+	NEXT(RETURN);
+	ASSERT_EQ(0, km_run(self->fd, self->event.ticket));
+	EXPECT_RESULT(getpid());
+	ASSERT_EQ(0, km_select(self->fd, KMVIEW_CALLS_RECORD_RETURN, KMVIEW_ABI_NATIVE, __NR_getpid));
+	ASSERT_EQ(0, tracee_syscall(&self->tracee, __NR_getpid));
+	EXPECT_TRUE(km_quiet(self->fd));
+	EXPECT_RESULT(self->tracee.pid);
+}
+
+/* A call that names nothing selected says nothing of the next one, though its own exit is unheard. */
+TEST_F(kmview, return_after_a_call_that_names_nothing)
+{
+	struct kmview_event event;
+	int older = KM_OPEN();
+	long result;
+
+	ATTACH(older);
+	ATTACH(self->fd);
+	ASSERT_EQ(0, km_entries(older, __NR_lseek));
+	for (int heard = 0; heard < 2; heard++) {
+		ASSERT_EQ(0, km_returns(self->fd, __NR_lseek));
+		ASSERT_EQ(0, km_select(self->fd, KMVIEW_CALLS_FD, KMVIEW_ABI_NATIVE, __NR_lseek));
+		ASSERT_EQ(0, tracee_syscall(&self->tracee, __NR_lseek, 1, 0, SEEK_CUR));
+		/* The other session sees it later. */
+		ASSERT_EQ(0, km_next(older, &event, KMVIEW_EVENT_ENTRY));
+		if (!heard)
+			ASSERT_EQ(0, km_returns(self->fd, -1));
+		ASSERT_EQ(0, km_run(older, event.ticket));
+		ASSERT_EQ(0, tracee_result(&self->tracee, &result));
+		EXPECT_TRUE(km_quiet(self->fd));
+		ASSERT_EQ(0, km_select(self->fd, KMVIEW_CALLS_FD, KMVIEW_ABI_NATIVE, -1));
+		ASSERT_EQ(0, km_returns(self->fd, CALL));
+		CALL_BY_TRACEE();
+		NEXT(RETURN);
+		ASSERT_EQ(0, km_run(self->fd, self->event.ticket));
+		EXPECT_RESULT(getpid());
+	}
+	close(older);
+}
+
 TEST_F(kmview, skip)
 {
 	ATTACH(self->fd);

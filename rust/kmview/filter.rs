@@ -178,18 +178,19 @@ impl Filter {
 
     /// What the entry and the exit of calls mean to the session.
     fn settle(&self) {
-        // Where the exit makes an event, what the last call's answer said of its own is over.
-        const BOTH: Selected = Selected::RETURNS.or(Selected::FOLLOW).or(Selected::COUNT);
+        const BOTH: Selected = Selected::FOLLOW.or(Selected::COUNT);
         const ENTRY: Selected = Selected::ENTRIES.or(BOTH);
-        const EXIT: Selected = BOTH;
+        const EXIT: Selected = Selected::RETURNS.or(BOTH);
 
         let mut any = 0;
         for (abi, places) in [CallAbi::Native, CallAbi::Compat].iter().zip(&self.calls) {
             for (nr, place) in places.iter().enumerate() {
                 let selected = Selected(place.load());
                 any |= selected.0;
-                self.set
-                    .set(*abi, nr as u32, selected.has(ENTRY), selected.has(EXIT));
+                // What a call names is looked at before it is made.
+                let names = selected.has(Selected::NAMES) && selected.has(Selected::RETURNS);
+                let entry = selected.has(ENTRY) || names;
+                self.set.set(*abi, nr as u32, entry, selected.has(EXIT));
             }
         }
         self.any.store(any);

@@ -83,6 +83,8 @@ pub(crate) struct Tracee {
     origin: Origin,
     /// What the answer at the entry said about the exit. Only the thread itself uses it.
     ret: AtomicU32,
+    /// Its engine hears of the exits of calls, as far as it asks for them; likewise.
+    hears: AtomicFlag,
     /// It has been called for the entry of some call; likewise.
     called: AtomicFlag,
     /// The call that it is in, if that is counted; likewise.
@@ -151,6 +153,7 @@ fn attach(
         id,
         origin,
         ret: AtomicU32::new(BY_FILTER),
+        hears: AtomicFlag::new(false),
         called: AtomicFlag::new(false),
         running: Running::new(),
         own <- Own::new(fds),
@@ -373,17 +376,14 @@ impl Tracee {
             other => return decided(other).into(),
         };
         let ret = match answer.flags & (uapi::WANT_RETURN | uapi::NO_RETURN) {
-            uapi::WANT_RETURN => {
-                self.session
-                    .set_extra(self.id, |extra| extra | EventSet::SYSCALL_EXIT);
-                report.want_exit();
-                WANTED
-            }
+            uapi::WANT_RETURN => WANTED,
             uapi::NO_RETURN => UNWANTED,
             _ if answer.action == uapi::SKIP => UNWANTED,
             _ => BY_FILTER,
         };
-        self.ret.store(ret);
+        if ret != BY_FILTER {
+            self.say_of_exit(ret, report);
+        }
         if answer.action == uapi::SKIP {
             report.set_result(answer.result as isize);
             return SyscallAction::abort(Action::Resume);
@@ -443,9 +443,25 @@ impl Tracee {
             result: None,
         };
         if self.own.enter(session, self.id, &call) {
-            session.set_extra(self.id, |extra| extra | EventSet::SYSCALL_EXIT);
-            report.want_exit();
+            self.hear_exit(report);
         }
+    }
+
+    /// What is said at the entry about the exit. That is heard, so that it is said of no other.
+    #[cold]
+    fn say_of_exit(&self, ret: u32, report: &mut SyscallEntryReport<'_>) {
+        self.ret.store(ret);
+        self.hear_exit(report);
+    }
+
+    /// Has the exit of this call heard, whatever the filter says by then.
+    fn hear_exit(&self, report: &mut SyscallEntryReport<'_>) {
+        if !self.hears.get() {
+            self.hears.set(true);
+            self.session
+                .set_extra(self.id, |extra| extra | EventSet::SYSCALL_EXIT);
+        }
+        report.want_exit();
     }
 
     /// Whether a call, which is in these sets, names something that is selected.
@@ -581,9 +597,6 @@ impl Tracer for Tracee {
             return Action::Resume.into();
         }
         this.called.set(true);
-        if this.ret.load() != BY_FILTER {
-            this.ret.store(BY_FILTER);
-        }
         if this.running.is_counted() {
             this.running.forget();
         }
@@ -591,7 +604,9 @@ impl Tracer for Tracee {
             return Action::Resume.into();
         }
         if selected.has(Selected::NAMES) && !this.names_selected(report, selected) {
-            this.ret.store(DESELECTED);
+            if selected.has(Selected::RETURNS) {
+                this.say_of_exit(DESELECTED, report);
+            }
             selected = selected.deselected();
         }
         if selected.has(Selected::COUNT) {
@@ -626,6 +641,9 @@ impl Tracer for Tracee {
         }
         let wanted = this.wanted(turn, || {
             let ret = this.ret.load();
+            if ret != BY_FILTER {
+                this.ret.store(BY_FILTER);
+            }
             Wanted {
                 wait: match ret {
                     BY_FILTER => selected.has(Selected::RETURN),
@@ -636,6 +654,7 @@ impl Tracer for Tracee {
         });
         if wanted.is_nothing() {
             if this.own.end_linger() {
+                this.hears.set(false);
                 this.session
                     .set_extra(this.id, |extra| extra - EventSet::SYSCALL_EXIT);
             }
