@@ -606,6 +606,41 @@ static int child_calls(void)
 	return syscall(CALL) != getppid();
 }
 
+/* NEW comes once, and first, whatever KMVIEW_SET_EVENTS says while the thread waits elsewhere. */
+TEST_F(kmview, new_comes_once_and_first)
+{
+	const unsigned int new = KMVIEW_MASK(KMVIEW_EVENT_NEW);
+
+	ASSERT_EQ(0, km_entries(self->fd, CALL));
+	for (int later = 0; later < 2; later++) {
+		struct kmview_event event;
+		int older = KM_OPEN();
+		pid_t pid;
+
+		ASSERT_EQ(0, km_wait_for(older, new, 0));
+		ASSERT_EQ(0, km_wait_for(self->fd, later ? 0 : new, 0));
+		ASSERT_EQ(0, km_adopt(older, KMVIEW_ADOPT_CHILDREN, 1));
+		ASSERT_EQ(0, km_adopt(self->fd, KMVIEW_ADOPT_CHILDREN, 1));
+		pid = fork();
+		if (pid == 0)
+			_exit(child_calls());
+		ASSERT_EQ(0, km_next(older, &event, KMVIEW_EVENT_NEW));
+		ASSERT_EQ(0, wait_parked(pid));
+		ASSERT_EQ(0, km_wait_for(self->fd, later ? new : 0, 0));
+		ASSERT_EQ(0, km_run(older, event.ticket));
+		NEXT(NEW);
+		EXPECT_EQ(0, self->event.ticket);
+		for (int i = 0; i < 2; i++) {
+			NEXT(ENTRY);
+			EXPECT_EQ(pid, self->event.tid);
+			ASSERT_EQ(0, km_run(self->fd, self->event.ticket));
+		}
+		NEXT(END);
+		EXPECT_TRUE(ended_with(wait_child(pid), 0));
+		close(older);
+	}
+}
+
 TEST_F(kmview, adopt_one_child)
 {
 	pid_t pid, other;

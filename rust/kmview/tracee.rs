@@ -330,7 +330,7 @@ impl Tracee {
         if self.origin.flags & uapi::BY_ADOPT != 0 {
             self.session.close_own_files();
         }
-        if !self.session.filter.waits(Kind::New) {
+        if !self.session.waits_with_new(self.id) {
             return self.started(Action::Resume);
         }
         let regs = report.regs();
