@@ -611,7 +611,7 @@ impl Tracer for Tracee {
         }
         if selected.has(Selected::COUNT) {
             if let Some(counts) = this.session.counts.as_ref() {
-                this.running.begin(counts, arch, nr);
+                this.running.begin(counts, arch, nr, selected.era());
             }
         }
         if !selected.has(Selected::ENTRIES) {
@@ -634,9 +634,10 @@ impl Tracer for Tracee {
         let selected = this.session.filter.call(arch, nr);
         if this.running.is_counted() {
             if let Some(counts) = this.session.counts.as_ref() {
-                let counted = selected.has(Selected::COUNT);
+                let filter = &this.session.filter;
+                let selected = |abi, nr| filter.call_of(abi, nr);
                 this.running
-                    .end(counts, arch, nr, counted, is_error(result));
+                    .end(counts, arch, nr, selected, is_error(result));
             }
         }
         let wanted = this.wanted(turn, || {
