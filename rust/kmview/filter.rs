@@ -71,6 +71,15 @@ impl Selected {
         Selected(self.0 & !Self::ENTRIES.or(Self::RETURNS).or(Self::COUNT).0)
     }
 
+    /// With an entry that is recorded, and waits or does not.
+    pub(crate) const fn recorded(self, waits: bool) -> Selected {
+        let entry = match waits {
+            true => Self::ENTRIES,
+            false => Self::RECORD_ENTRY,
+        };
+        Selected(self.0 & !Self::ENTRIES.0).or(entry)
+    }
+
     /// Tells what was counted before the call was taken out from what is counted now.
     pub(crate) const fn era(self) -> u32 {
         self.0 / Self::ERA

@@ -234,13 +234,6 @@ impl Wanted {
         }
     }
 
-    fn entry(selected: Selected) -> Self {
-        Wanted {
-            wait: selected.has(Selected::ENTRY),
-            record: selected.has(Selected::RECORD_ENTRY),
-        }
-    }
-
     fn is_nothing(self) -> bool {
         !self.wait && !self.record
     }
@@ -476,12 +469,7 @@ impl Tracee {
     }
 
     /// The entry of a call that makes an event.
-    fn enter(
-        &self,
-        report: &mut SyscallEntryReport<'_>,
-        selected: Selected,
-        wanted: Wanted,
-    ) -> SyscallAction {
+    fn enter(&self, report: &mut SyscallEntryReport<'_>, selected: Selected) -> SyscallAction {
         let (arch, nr) = (report.arch(), report.nr());
         let args = report.args();
         let body = Body::Entry(abi::Entry {
@@ -495,6 +483,10 @@ impl Tracee {
         if report.is_aborted() {
             event.flags |= uapi::ABORTED;
         }
+        let wanted = Wanted {
+            wait: selected.has(Selected::ENTRY),
+            record: selected.has(Selected::RECORD_ENTRY),
+        };
         let taken = if wanted.record && selected.has(Selected::COPY_ENTRY) {
             let call = Call {
                 abi: filter::abi_of(arch),
@@ -589,38 +581,39 @@ impl Tracer for Tracee {
         let (arch, nr) = (report.arch(), report.nr());
         let mut selected = this.session.filter.call(arch, nr);
         if turn == Turn::Room {
-            let wanted = this.wanted(turn, || Wanted::entry(selected));
-            return this.enter(report, selected, wanted);
-        }
-        // Somebody asked for a report: we have had our say about this call.
-        if report.is_resumed() && this.called.get() {
-            return Action::Resume.into();
-        }
-        this.called.set(true);
-        if this.running.is_counted() {
-            this.running.forget();
-        }
-        if !selected.has(HEARD) {
-            return Action::Resume.into();
-        }
-        if selected.has(Selected::NAMES) && !this.names_selected(report, selected) {
-            if selected.has(Selected::RETURNS) {
-                this.say_of_exit(DESELECTED, report);
+            // Of the sets that it is in now, or is not, it does not depend whether it makes its event.
+            selected = selected.recorded(this.wanted.load() != 0);
+        } else {
+            // Somebody asked for a report: we have had our say about this call.
+            if report.is_resumed() && this.called.get() {
+                return Action::Resume.into();
             }
-            selected = selected.deselected();
-        }
-        if selected.has(Selected::COUNT) {
-            if let Some(counts) = this.session.counts.as_ref() {
-                this.running.begin(counts, arch, nr, selected.era());
+            this.called.set(true);
+            if this.running.is_counted() {
+                this.running.forget();
+            }
+            if !selected.has(HEARD) {
+                return Action::Resume.into();
+            }
+            if selected.has(Selected::NAMES) && !this.names_selected(report, selected) {
+                if selected.has(Selected::RETURNS) {
+                    this.say_of_exit(DESELECTED, report);
+                }
+                selected = selected.deselected();
+            }
+            if selected.has(Selected::COUNT) {
+                if let Some(counts) = this.session.counts.as_ref() {
+                    this.running.begin(counts, arch, nr, selected.era());
+                }
+            }
+            if !selected.has(Selected::ENTRIES) {
+                if selected.has(Selected::FOLLOW) {
+                    this.follow_call(report);
+                }
+                return Action::Resume.into();
             }
         }
-        if !selected.has(Selected::ENTRIES) {
-            if selected.has(Selected::FOLLOW) {
-                this.follow_call(report);
-            }
-            return Action::Resume.into();
-        }
-        this.enter(report, selected, Wanted::entry(selected))
+        this.enter(report, selected)
     }
 
     fn syscall_exit(this: ArcBorrow<'_, Self>, report: &mut SyscallExitReport<'_>) -> Action {
