@@ -183,6 +183,11 @@ static int exec_true(void)
 	return 1;
 }
 
+static long do_exec(long *args)
+{
+	return exec_true();
+}
+
 TEST_F(count, what_does_not_come_back)
 {
 	pid_t pid;
@@ -285,6 +290,18 @@ TEST_F(count, replaced_by_another_session)
 	EXPECT_EQ(-EBADF, RESULT());
 	EXPECT_COUNT(__NR_close, 1, 1, 1);
 	EXPECT_EQ(2, count_of(later, __NR_close).calls);
+	EXPECT_EQ(1, count_of(later, __NR_close).returns);
+	/* One that was not made does not come back as another program either. */
+	ASSERT_EQ(0, tracee_syscall(&self->tracee, __NR_close, -1));
+	NEXT(ENTRY);
+	answer.ticket = self->event.ticket;
+	ASSERT_EQ(0, km_answer(self->fd, answer));
+	EXPECT_EQ(42, RESULT());
+	ASSERT_EQ(0, km_entries(self->fd, -1));
+	ASSERT_EQ(0, km_returns(later, __NR_execve));
+	ASSERT_EQ(0, tracee_run(&self->tracee, do_exec, 0));
+	ASSERT_EQ(0, km_next(later, &event, KMVIEW_EVENT_RETURN));
+	EXPECT_EQ(3, count_of(later, __NR_close).calls);
 	EXPECT_EQ(1, count_of(later, __NR_close).returns);
 	close(later);
 }

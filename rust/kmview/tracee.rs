@@ -604,6 +604,8 @@ impl Tracer for Tracee {
             if selected.has(Selected::COUNT) {
                 if let Some(counts) = this.session.counts.as_ref() {
                     this.running.begin(counts, arch, nr, selected.era());
+                    // Also if another session has it skipped, and its number is none.
+                    report.want_exit();
                 }
             }
             if !selected.has(Selected::ENTRIES) {
