@@ -145,6 +145,95 @@ TEST_F(kmview, return_selected_and_unwanted)
 	EXPECT_TRUE(km_quiet(self->fd));
 }
 
+/* What an answer says of the RETURN is for its call alone, whether anything else is heard or not. */
+TEST_F(kmview, return_of_the_next_call)
+{
+	const struct kmview_answer answers[] = {
+		{ .flags = KMVIEW_NO_RETURN },
+		{ .action = KMVIEW_SKIP },
+		{ .action = KMVIEW_SKIP, .flags = KMVIEW_NO_RETURN },
+		{ .flags = KMVIEW_WANT_RETURN },
+		{ .action = KMVIEW_SKIP, .flags = KMVIEW_WANT_RETURN },
+	};
+	long result;
+
+	ATTACH(self->fd);
+	for (int i = 0; i < 5; i++) {
+		struct kmview_answer answer = answers[i];
+		bool wanted = answer.flags & KMVIEW_WANT_RETURN;
+
+		ASSERT_EQ(0, km_returns(self->fd, -1));
+		ASSERT_EQ(0, km_entries(self->fd, CALL));
+		CALL_BY_TRACEE();
+		NEXT(ENTRY);
+		ASSERT_EQ(0, km_entries(self->fd, -1));
+		answer.ticket = self->event.ticket;
+		ASSERT_EQ(0, km_answer(self->fd, answer));
+		if (wanted) {
+			NEXT(RETURN);
+			ASSERT_EQ(0, km_run(self->fd, self->event.ticket));
+		}
+		ASSERT_EQ(0, tracee_result(&self->tracee, &result));
+		/* It is selected. */
+		ASSERT_EQ(0, km_returns(self->fd, __NR_getpid));
+		ASSERT_EQ(0, tracee_syscall(&self->tracee, __NR_getpid));
+		NEXT(RETURN);
+		EXPECT_EQ(__NR_getpid, self->event.ret.nr);
+		ASSERT_EQ(0, km_run(self->fd, self->event.ticket));
+		EXPECT_RESULT(self->tracee.pid);
+	}
+}
+
+/* Nor does a call whose exit is heard for something else wait, because one before it did. */
+TEST_F(kmview, return_wanted_of_no_other_call)
+{
+	ATTACH(self->fd);
+	ASSERT_EQ(0, km_entries(self->fd, CALL));
+	CALL_BY_TRACEE();
+	NEXT(ENTRY);
+	ASSERT_EQ(0, km_entries(self->fd, -1));
+	ASSERT_EQ(0, km_answer(self->fd, (struct kmview_answer) {
+		.ticket = self->event.ticket, .flags = KMVIEW_WANT_RETURN }));
+	NEXT(RETURN);
+	ASSERT_EQ(0, km_run(self->fd, self->event.ticket));
+	EXPECT_RESULT(getpid());
+	ASSERT_EQ(0, km_select(self->fd, KMVIEW_CALLS_RECORD_RETURN, KMVIEW_ABI_NATIVE, __NR_getpid));
+	ASSERT_EQ(0, tracee_syscall(&self->tracee, __NR_getpid));
+	EXPECT_TRUE(km_quiet(self->fd));
+	EXPECT_RESULT(self->tracee.pid);
+}
+
+/* A call that names nothing selected says nothing of the next one, though its own exit is unheard. */
+TEST_F(kmview, return_after_a_call_that_names_nothing)
+{
+	struct kmview_event event;
+	int older = KM_OPEN();
+	long result;
+
+	ATTACH(older);
+	ATTACH(self->fd);
+	ASSERT_EQ(0, km_entries(older, __NR_lseek));
+	for (int heard = 0; heard < 2; heard++) {
+		ASSERT_EQ(0, km_returns(self->fd, __NR_lseek));
+		ASSERT_EQ(0, km_select(self->fd, KMVIEW_CALLS_FD, KMVIEW_ABI_NATIVE, __NR_lseek));
+		ASSERT_EQ(0, tracee_syscall(&self->tracee, __NR_lseek, 1, 0, SEEK_CUR));
+		/* The other session sees it later. */
+		ASSERT_EQ(0, km_next(older, &event, KMVIEW_EVENT_ENTRY));
+		if (!heard)
+			ASSERT_EQ(0, km_returns(self->fd, -1));
+		ASSERT_EQ(0, km_run(older, event.ticket));
+		ASSERT_EQ(0, tracee_result(&self->tracee, &result));
+		EXPECT_TRUE(km_quiet(self->fd));
+		ASSERT_EQ(0, km_select(self->fd, KMVIEW_CALLS_FD, KMVIEW_ABI_NATIVE, -1));
+		ASSERT_EQ(0, km_returns(self->fd, CALL));
+		CALL_BY_TRACEE();
+		NEXT(RETURN);
+		ASSERT_EQ(0, km_run(self->fd, self->event.ticket));
+		EXPECT_RESULT(getpid());
+	}
+	close(older);
+}
+
 TEST_F(kmview, skip)
 {
 	ATTACH(self->fd);
@@ -276,6 +365,81 @@ TEST_F(kmview, signals_leave_the_event_alone)
 	EXPECT_RESULT(getpid());
 	EXPECT_EQ(0, wait_until(shared->count[0] > 0));
 	EXPECT_TRUE(km_quiet(self->fd));
+}
+
+/* A thread that waits does so on, and gets its answer, when its event is no longer selected. */
+TEST_F(kmview, answered_though_no_longer_selected)
+{
+	tracee_run(&self->tracee, do_handle, 0);
+	EXPECT_RESULT(0);
+	ATTACH(self->fd);
+	ASSERT_EQ(0, km_returns(self->fd, CALL));
+	CALL_BY_TRACEE();
+	NEXT(RETURN);
+	ASSERT_EQ(0, km_returns(self->fd, -1));
+	ASSERT_EQ(0, km_answer(self->fd, (struct kmview_answer) {
+		.ticket = self->event.ticket, .flags = KMVIEW_SET_RESULT, .result = 4712 }));
+	EXPECT_RESULT(4712);
+	ASSERT_EQ(0, km_entries(self->fd, CALL));
+	CALL_BY_TRACEE();
+	NEXT(ENTRY);
+	ASSERT_EQ(0, km_entries(self->fd, -1));
+	ASSERT_EQ(0, km_answer(self->fd, (struct kmview_answer) {
+		.ticket = self->event.ticket, .action = KMVIEW_SKIP, .result = 4711 }));
+	EXPECT_RESULT(4711);
+	ASSERT_EQ(0, km_wait_for(self->fd, KMVIEW_MASK(KMVIEW_EVENT_SIGNAL), 1 << (SIGUSR1 - 1)));
+	ASSERT_EQ(0, kill(self->tracee.pid, SIGUSR1));
+	NEXT(SIGNAL);
+	ASSERT_EQ(0, km_wait_for(self->fd, 0, 0));
+	ASSERT_EQ(0, km_answer(self->fd, (struct kmview_answer) {
+		.ticket = self->event.ticket, .action = KMVIEW_SKIP }));
+	CALL_BY_TRACEE();
+	EXPECT_RESULT(getpid());
+	EXPECT_EQ(0, shared->count[0]);
+}
+
+static long do_empty_pipe(long *args)
+{
+	int fds[2];
+
+	signal(SIGUSR1, on_signal);
+	return pipe(fds) ? -errno : fds[0];
+}
+
+/* A call that was changed is the program's own again when a signal has it restarted. */
+TEST_F(kmview, restarted_as_it_was_made)
+{
+	long empty;
+
+	ASSERT_EQ(0, tracee_run(&self->tracee, do_empty_pipe, 0));
+	ASSERT_EQ(0, tracee_result(&self->tracee, &empty));
+	ASSERT_LE(0, empty);
+	ATTACH(self->fd);
+	ASSERT_EQ(0, km_entries(self->fd, CALL));
+	for (int both = 0; both < 2; both++) {
+		struct kmview_answer answer = {
+			.flags = KMVIEW_SET_NR | KMVIEW_WANT_RETURN, .nr = __NR_read,
+			.args = { empty, (long)shared->text, 1 },
+		};
+		long first = both ? -1 : empty;
+
+		ASSERT_EQ(0, tracee_syscall(&self->tracee, CALL, first, (long)shared->text, 1));
+		NEXT(ENTRY);
+		answer.ticket = self->event.ticket;
+		if (both)
+			answer.flags |= KMVIEW_SET_ARGS;
+		ASSERT_EQ(0, km_answer(self->fd, answer));
+		ASSERT_EQ(0, kill(self->tracee.pid, SIGUSR1));
+		NEXT(RETURN);
+		EXPECT_EQ(__NR_read, self->event.ret.nr);
+		ASSERT_EQ(0, km_run(self->fd, self->event.ticket));
+		NEXT(ENTRY);
+		EXPECT_EQ(CALL, self->event.entry.nr);
+		EXPECT_EQ(first, (long)self->event.entry.args[0]);
+		EXPECT_EQ(both + 1, shared->count[0]);
+		ASSERT_EQ(0, km_run(self->fd, self->event.ticket));
+		EXPECT_RESULT(getpid());
+	}
 }
 
 TEST_F(kmview, kill_ends_the_wait)
@@ -440,6 +604,41 @@ TEST_F(kmview, sessions_nest)
 static int child_calls(void)
 {
 	return syscall(CALL) != getppid();
+}
+
+/* NEW comes once, and first, whatever KMVIEW_SET_EVENTS says while the thread waits elsewhere. */
+TEST_F(kmview, new_comes_once_and_first)
+{
+	const unsigned int new = KMVIEW_MASK(KMVIEW_EVENT_NEW);
+
+	ASSERT_EQ(0, km_entries(self->fd, CALL));
+	for (int later = 0; later < 2; later++) {
+		struct kmview_event event;
+		int older = KM_OPEN();
+		pid_t pid;
+
+		ASSERT_EQ(0, km_wait_for(older, new, 0));
+		ASSERT_EQ(0, km_wait_for(self->fd, later ? 0 : new, 0));
+		ASSERT_EQ(0, km_adopt(older, KMVIEW_ADOPT_CHILDREN, 1));
+		ASSERT_EQ(0, km_adopt(self->fd, KMVIEW_ADOPT_CHILDREN, 1));
+		pid = fork();
+		if (pid == 0)
+			_exit(child_calls());
+		ASSERT_EQ(0, km_next(older, &event, KMVIEW_EVENT_NEW));
+		ASSERT_EQ(0, wait_parked(pid));
+		ASSERT_EQ(0, km_wait_for(self->fd, later ? new : 0, 0));
+		ASSERT_EQ(0, km_run(older, event.ticket));
+		NEXT(NEW);
+		EXPECT_EQ(0, self->event.ticket);
+		for (int i = 0; i < 2; i++) {
+			NEXT(ENTRY);
+			EXPECT_EQ(pid, self->event.tid);
+			ASSERT_EQ(0, km_run(self->fd, self->event.ticket));
+		}
+		NEXT(END);
+		EXPECT_TRUE(ended_with(wait_child(pid), 0));
+		close(older);
+	}
 }
 
 TEST_F(kmview, adopt_one_child)

@@ -183,6 +183,11 @@ static int exec_true(void)
 	return 1;
 }
 
+static long do_exec(long *args)
+{
+	return exec_true();
+}
+
 TEST_F(count, what_does_not_come_back)
 {
 	pid_t pid;
@@ -221,12 +226,27 @@ TEST_F(count, set_changed_during_a_call)
 		RESULT();
 		EXPECT_COUNT(__NR_futex, i + 1, 0, 0);
 	}
+	/* Nor is what began while it was not in the set, though it is when that ends. */
+	ASSERT_EQ(0, count_calls(self->fd, __NR_futex));
+	ASSERT_EQ(0, km_returns(self->fd, -1));
+	ASSERT_EQ(0, tracee_syscall(&self->tracee, __NR_futex, (long)shared->flag, FUTEX_WAIT, 0, 0));
+	ASSERT_EQ(0, wait_until(count_of(self->fd, __NR_futex).calls == 3));
+	ASSERT_EQ(0, count_calls(self->fd, -1));
+	ASSERT_EQ(0, wait_until(syscall(__NR_futex, shared->flag, FUTEX_WAKE, 1) == 1));
+	RESULT();
+	ASSERT_EQ(0, tracee_syscall(&self->tracee, __NR_futex, (long)shared->flag, FUTEX_WAIT, 0, 0));
+	/* When it has been moved, it is there. */
+	ASSERT_EQ(0, wait_until(syscall(__NR_futex, shared->flag, FUTEX_CMP_REQUEUE, 0, 1,
+					shared->flag + 1, 0) == 1));
+	ASSERT_EQ(0, count_calls(self->fd, __NR_futex));
+	ASSERT_EQ(1, syscall(__NR_futex, shared->flag + 1, FUTEX_WAKE, 1));
+	RESULT();
+	EXPECT_COUNT(__NR_futex, 3, 0, 0);
 	/* Counted again, with nothing left of those. */
 	ASSERT_EQ(0, count_calls(self->fd, __NR_getppid));
-	ASSERT_EQ(0, km_returns(self->fd, -1));
 	MAKE(__NR_getppid);
 	EXPECT_COUNT(__NR_getppid, 1, 1, 0);
-	EXPECT_COUNT(__NR_futex, 2, 0, 0);
+	EXPECT_COUNT(__NR_futex, 3, 0, 0);
 }
 
 TEST_F(count, only_what_names_a_chosen_descriptor)
@@ -270,6 +290,18 @@ TEST_F(count, replaced_by_another_session)
 	EXPECT_EQ(-EBADF, RESULT());
 	EXPECT_COUNT(__NR_close, 1, 1, 1);
 	EXPECT_EQ(2, count_of(later, __NR_close).calls);
+	EXPECT_EQ(1, count_of(later, __NR_close).returns);
+	/* One that was not made does not come back as another program either. */
+	ASSERT_EQ(0, tracee_syscall(&self->tracee, __NR_close, -1));
+	NEXT(ENTRY);
+	answer.ticket = self->event.ticket;
+	ASSERT_EQ(0, km_answer(self->fd, answer));
+	EXPECT_EQ(42, RESULT());
+	ASSERT_EQ(0, km_entries(self->fd, -1));
+	ASSERT_EQ(0, km_returns(later, __NR_execve));
+	ASSERT_EQ(0, tracee_run(&self->tracee, do_exec, 0));
+	ASSERT_EQ(0, km_next(later, &event, KMVIEW_EVENT_RETURN));
+	EXPECT_EQ(3, count_of(later, __NR_close).calls);
 	EXPECT_EQ(1, count_of(later, __NR_close).returns);
 	close(later);
 }

@@ -211,6 +211,42 @@ TEST_F(ring, lossless)
 	EXPECT_EQ(0, self->ring.head->waiting);
 }
 
+/* A record that waits for room is made, though its call is no longer selected. */
+TEST_F(ring, deselected_while_waiting_for_room)
+{
+	const struct { unsigned int set, kind; } ends[] = {
+		{ KMVIEW_CALLS_RECORD_ENTRY, KMVIEW_EVENT_ENTRY },
+		{ KMVIEW_CALLS_RECORD_RETURN, KMVIEW_EVENT_RETURN },
+	};
+
+	OPEN(0, 0);
+	ATTACH();
+	for (int i = 0; i < 2; i++) {
+		int calls = 0;
+
+		shared->count[0] = 0;
+		ASSERT_EQ(0, km_select(self->fd, ends[i].set, KMVIEW_ABI_NATIVE, CALL));
+		ASSERT_EQ(0, tracee_run(&self->tracee, do_calls, MANY));
+		ASSERT_EQ(0, wait_parked(self->tracee.pid));
+		EXPECT_EQ(1, self->ring.head->waiting);
+		ASSERT_EQ(0, km_select(self->fd, ends[i].set, KMVIEW_ABI_NATIVE, -1));
+		while (ring_next(&self->ring))
+			calls++;
+		EXPECT_EQ(calls, shared->count[0]);
+		ring_done(self->fd, &self->ring);
+		EXPECT_RESULT(0);
+		EXPECT_EQ(0, self->ring.head->waiting);
+		self->record = ring_next(&self->ring);
+		ASSERT_NE(NULL, self->record);
+		EXPECT_EQ(ends[i].kind, self->record->event.kind);
+		if (!i)
+			EXPECT_EQ(calls, self->record->event.entry.args[0]);
+		EXPECT_EQ(NULL, ring_next(&self->ring));
+		EXPECT_EQ(0, self->ring.head->lost);
+		ring_done(self->fd, &self->ring);
+	}
+}
+
 TEST_F(ring, lossy)
 {
 	int got = 0;

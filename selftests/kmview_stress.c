@@ -13,6 +13,14 @@ static unsigned int any(unsigned int n)
 	return (seed >> 8) % n;
 }
 
+/* How often, unless ROUNDS says so. */
+static int rounds_or(int rounds)
+{
+	const char *text = getenv("ROUNDS");
+
+	return text && *text ? atoi(text) : rounds;
+}
+
 /* A monitor that answers until it is killed; with a ring that it reads sometimes. */
 static void monitor(unsigned int policy, int pids)
 {
@@ -74,8 +82,7 @@ FIXTURE_VARIANT_ADD(stress, kill) { .policy = KMVIEW_AT_CLOSE_KILL };
 /* What it leaves behind runs on, or dies, as it has chosen; nothing hangs. ROUNDS says how often. */
 TEST_F_TIMEOUT(stress, killed_monitor, 1200)
 {
-	const char *text = getenv("ROUNDS");
-	int rounds = text && *text ? atoi(text) : 1000, pids[2];
+	int rounds = rounds_or(1000), pids[2];
 
 	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
 	ASSERT_EQ(0, pipe(pids));
@@ -101,6 +108,142 @@ TEST_F_TIMEOUT(stress, killed_monitor, 1200)
 		/* Its children. */
 		while (waitpid(-1, NULL, __WALL) > 0)
 			;
+	}
+}
+
+static char stack[16 << 10] __attribute__((aligned(16)));
+
+static int forked(void *arg)
+{
+	for (;;)
+		raw_syscall(__NR_pause, 0, 0, 0, 0, 0, 0);
+	return 0;
+}
+
+/* Makes processes that do nothing, one after the other. */
+static int forker(void)
+{
+	setpgid(0, 0);
+	for (;;) {
+		pid_t pid = clone(forked, stack + sizeof(stack), CLONE_VM | SIGCHLD, NULL);
+
+		shared->count[1]++;
+		if (pid > 0) {
+			kill(pid, SIGKILL);
+			waitpid(pid, NULL, 0);
+		}
+	}
+	return 0;
+}
+
+/* No child stays behind that is made while the session ends. */
+TEST_F_TIMEOUT(others, killed_monitor_of_a_forker, 600)
+{
+	int rounds = rounds_or(500), pids[2];
+
+	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
+	ASSERT_EQ(0, pipe(pids));
+	for (int i = 0; i < rounds; i++) {
+		pid_t pid = fork(), child;
+		long before;
+		int err;
+
+		if (pid == 0) {
+			int fd = open("/dev/kmview", O_RDWR | O_CLOEXEC);
+			struct kmview_event event;
+
+			if (km_at_close(fd, KMVIEW_AT_CLOSE_KILL, 0))
+				_exit(1);
+			child = km_fork(fd, &event, forker);
+			if (write(pids[1], &child, sizeof(child)) != sizeof(child))
+				_exit(2);
+			for (;;)
+				km_next_within(fd, &event, 10);
+		}
+		ASSERT_EQ(sizeof(child), read(pids[0], &child, sizeof(child)));
+		ASSERT_GT(child, 0);
+		before = shared->count[1];
+		ASSERT_EQ(0, wait_until(shared->count[1] != before));
+		usleep(any(300));
+		ASSERT_EQ(0, kill(pid, SIGKILL));
+		ASSERT_TRUE(ended_by(wait_child(pid), SIGKILL));
+		ASSERT_TRUE(ended_by(wait_child(child), SIGKILL));
+		err = wait_until(waitpid(-1, NULL, WNOHANG | __WALL) == -1);
+		kill(-child, SIGKILL);
+		ASSERT_EQ(0, err) TH_LOG("a survivor in round %d", i);
+	}
+}
+
+#define IDLE	32
+#define CHILDREN	200
+
+static char stacks[CHILDREN + 1][4096] __attribute__((aligned(16)));
+
+/* Makes them, and keeps them. */
+static int forker_of_many(void)
+{
+	setpgid(0, 0);
+	for (int i = 0; i < CHILDREN; i++)
+		clone(forked, stacks[i + 1], CLONE_VM | SIGCHLD, NULL);
+	return forked(NULL);
+}
+
+static void *idle_thread(void *arg)
+{
+	forked(NULL);
+	return NULL;
+}
+
+static int calls_when_told(void)
+{
+	pthread_t thread;
+
+	for (int i = 0; i < IDLE; i++)
+		pthread_create(&thread, NULL, idle_thread, NULL);
+	while (!shared->flag[0])
+		;
+	syscall(CALL);
+	return 0;
+}
+
+/*
+ * Nor does one stay in the session when all are let go: the first of them is the one who calls, the
+ * last one the forker.
+ */
+TEST_F_TIMEOUT(others, let_go_while_one_forks, 600)
+{
+	int rounds = rounds_or(500);
+
+	for (int i = 0; i < rounds; i++) {
+		struct kmview_event event;
+		pid_t caller, child;
+		int fd = KM_OPEN(), err;
+
+		shared->flag[0] = 0;
+		ASSERT_EQ(0, km_entries(fd, CALL));
+		caller = km_fork(fd, &event, calls_when_told);
+		ASSERT_GT(caller, 0);
+		for (int thread = 0; thread < IDLE; thread++)
+			ASSERT_EQ(0, km_next(fd, &event, KMVIEW_EVENT_NEW));
+		child = km_fork(fd, &event, forker_of_many);
+		ASSERT_GT(child, 0);
+		usleep(any(2000));
+		shared->flag[0] = 1;
+		do {
+			ASSERT_EQ(0, km_next_within(fd, &event, DEADLINE_MS));
+		} while (event.kind != KMVIEW_EVENT_ENTRY);
+		ASSERT_EQ(0, km_answer(fd, (struct kmview_answer) {
+			.ticket = event.ticket, .action = KMVIEW_DETACH_ALL }));
+		do {
+			err = km_next_within(fd, &event, DEADLINE_MS);
+		} while (!err);
+		/* Perhaps it has no group yet. */
+		kill(-child, SIGKILL);
+		kill(child, SIGKILL);
+		ASSERT_TRUE(ended_by(wait_child(child), SIGKILL));
+		ASSERT_TRUE(ended_with(wait_child(caller), 0));
+		ASSERT_EQ(-EPIPE, err) TH_LOG("one has stayed in round %d", i);
+		close(fd);
 	}
 }
 

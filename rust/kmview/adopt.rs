@@ -6,6 +6,7 @@ use crate::{
     session::Session,
     sys::{
         abi::Adopt,
+        errno::estale,
         task,
         uapi, //
     },
@@ -40,6 +41,8 @@ struct Adoption {
     session: Arc<Session>,
     /// Among the adoptions of the session.
     number: u64,
+    /// How often all threads had been let go when it began.
+    sweeps: u64,
     port: usize,
     /// The thread itself is meant, not its children.
     itself: bool,
@@ -55,6 +58,7 @@ impl Adoption {
             clone_flags,
             cookie: 0,
             port: self.port,
+            sweeps: self.sweeps,
         }
     }
 }
@@ -81,11 +85,12 @@ pub(crate) fn adopt(session: &Arc<Session>, port: usize, request: &Adopt) -> Res
     if !session.opener.may_adopt_current() {
         return Err(EPERM);
     }
-    let number = session.begin_adoption()?;
+    let (number, sweeps) = session.begin_adoption()?;
     // From here on, its end is that of the value.
     let adoption = Adoption {
         session: session.clone(),
         number,
+        sweeps,
         port,
         itself: request.what == uapi::ADOPT_SELF,
         count: Atomic::new(request.count),
@@ -117,6 +122,8 @@ impl Tracer for Adoption {
         match tracee::add(&this.session, report.child(), origin) {
             Ok(_) => {}
             Err(err) if err == EEXIST => {}
+            // It is over, and its end is on its way.
+            Err(err) if err == estale() => return Action::Detach,
             Err(_) => {
                 this.session.lose();
                 // Who asked for it counts on it.
@@ -142,7 +149,7 @@ impl Tracer for Adoption {
             let origin = this.origin(0);
             match tracee::add(&this.session, report.thread(), origin) {
                 Ok(_) => {}
-                Err(err) if err == EEXIST => {}
+                Err(err) if err == EEXIST || err == estale() => {}
                 Err(_) => {
                     this.session.lose();
                     task::kill_current();

@@ -5,6 +5,7 @@
 use crate::{
     filter::{
         self,
+        Selected,
         MAX_CALLS, //
     },
     sys::{
@@ -40,6 +41,8 @@ pub(crate) struct Counts(KVVec<Count>);
 pub(crate) struct Running {
     /// Where it is counted, from 1 on; or 0.
     place: AtomicU32,
+    /// [`Selected::era`] of the call.
+    era: AtomicU32,
     began: AtomicU64,
 }
 
@@ -98,21 +101,29 @@ fn place(arch: u32, nr: i32) -> u32 {
     filter::abi_of(arch) as u32 * PLACES as u32 + (nr as u32).min(MAX_CALLS) + 1
 }
 
+/// Which call is counted there: its ABI, and its number.
+fn call_at(place: u32) -> (usize, u32) {
+    let place = place as usize - 1;
+    (place / PLACES, (place % PLACES) as u32)
+}
+
 impl Running {
     pub(crate) const fn new() -> Self {
         Running {
             place: AtomicU32::new(0),
+            era: AtomicU32::new(0),
             began: AtomicU64::new(0),
         }
     }
 
     /// The thread is about to make a call that is counted.
-    pub(crate) fn begin(&self, counts: &Counts, arch: u32, nr: i32) {
+    pub(crate) fn begin(&self, counts: &Counts, arch: u32, nr: i32, era: u32) {
         let place = place(arch, nr);
         if let Some(count) = counts.at(place) {
             count.calls.fetch_add(1);
         }
         self.place.store(place);
+        self.era.store(era);
         self.began.store(ring::now());
     }
 
@@ -136,18 +147,33 @@ impl Running {
         self.place.store(0);
     }
 
-    /// A call has come back: if it is the one that began, and still in the set, it is counted.
-    pub(crate) fn end(&self, counts: &Counts, arch: u32, nr: i32, selected: bool, is_error: bool) {
+    /// A call has come back: if it is the one that began, and has been in the set since then, it is
+    /// counted. `selected` is what a call is selected for.
+    pub(crate) fn end(
+        &self,
+        counts: &Counts,
+        arch: u32,
+        nr: i32,
+        selected: impl FnOnce(usize, u32) -> Selected,
+        is_error: bool,
+    ) {
         let now = ring::now();
         let began = self.place.load();
         self.place.store(0);
         // Not one that was skipped, or made into another one.
-        if began & EXECED == 0 && !(selected && began == place(arch, nr)) {
+        if began & EXECED == 0 && began != place(arch, nr) {
             return;
         }
-        let Some(count) = counts.at(began & !EXECED) else {
+        let began = began & !EXECED;
+        let Some(count) = counts.at(began) else {
             return;
         };
+        let (abi, nr) = call_at(began);
+        // What began may have come back unheard while it was not in the set: this is another one.
+        let selected = selected(abi, nr);
+        if !selected.has(Selected::COUNT) || selected.era() != self.era.load() {
+            return;
+        }
         let time = now.saturating_sub(self.began.load());
         count.returns.fetch_add(1);
         if is_error {

@@ -84,6 +84,23 @@ impl Session {
         Posted::Waits
     }
 
+    /// Whether the current thread, before it begins, is to wait with its NEW. If it is not to, and
+    /// was when it came, its NEW is queued.
+    pub(crate) fn waits_with_new(&self, id: u64) -> bool {
+        let mut inner = self.lock();
+        let Some(entry) = inner.thread(id) else {
+            // It finds out when it is to wait.
+            return true;
+        };
+        if entry.announced || self.filter.waits(Kind::New) {
+            return !entry.announced;
+        }
+        entry.announced = true;
+        let port = entry.origin.port;
+        inner.push(port, Item::New(id));
+        false
+    }
+
     /// What the current thread is to do, now that its stop is over; if nothing, it waits on in
     /// `stop`.
     pub(crate) fn decision(&self, id: u64, stop: u64) -> Decision {
@@ -180,6 +197,9 @@ impl Session {
         }
         if matches!(answer.action, uapi::DETACH | uapi::DETACH_ALL) {
             let id = entry.id;
+            if answer.action == uapi::DETACH_ALL {
+                inner.sweeps += 1;
+            }
             drop(inner);
             self.detach(id);
             if answer.action == uapi::DETACH_ALL {

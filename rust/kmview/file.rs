@@ -463,6 +463,7 @@ impl Queue {
             clone_flags: 0,
             cookie: 0,
             port: self.port,
+            sweeps: 0,
         };
         let (id, engine) = tracee::add(&self.session, thread, origin)?;
         if flags & uapi::ATTACH_INTERRUPT != 0 {

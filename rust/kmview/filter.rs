@@ -57,6 +57,9 @@ impl Selected {
     pub(crate) const ENTRIES: Selected = Self::ENTRY.or(Self::RECORD_ENTRY);
     pub(crate) const RETURNS: Selected = Self::RETURN.or(Self::RECORD_RETURN);
 
+    /// Above all that, how often it has been taken out of those that are counted.
+    const ERA: u32 = 1 << 16;
+
     /// Whether it is selected for any of these.
     #[inline]
     pub(crate) const fn has(self, any: Selected) -> bool {
@@ -66,6 +69,20 @@ impl Selected {
     /// Without the events, and not counted.
     pub(crate) const fn deselected(self) -> Selected {
         Selected(self.0 & !Self::ENTRIES.or(Self::RETURNS).or(Self::COUNT).0)
+    }
+
+    /// With an entry that is recorded, and waits or does not.
+    pub(crate) const fn recorded(self, waits: bool) -> Selected {
+        let entry = match waits {
+            true => Self::ENTRIES,
+            false => Self::RECORD_ENTRY,
+        };
+        Selected(self.0 & !Self::ENTRIES.0).or(entry)
+    }
+
+    /// Tells what was counted before the call was taken out from what is counted now.
+    pub(crate) const fn era(self) -> u32 {
+        self.0 / Self::ERA
     }
 
     pub(crate) const fn or(self, other: Selected) -> Selected {
@@ -113,8 +130,13 @@ impl Filter {
     /// What the call is selected for.
     #[inline]
     pub(crate) fn call(&self, arch: u32, nr: i32) -> Selected {
-        let nr = (nr as u32).min(MAX_CALLS);
-        Selected(self.calls[abi_of(arch)][nr as usize].load())
+        self.call_of(abi_of(arch), nr as u32)
+    }
+
+    /// The same by the ABI.
+    #[inline]
+    pub(crate) fn call_of(&self, abi: usize, nr: u32) -> Selected {
+        Selected(self.calls[abi][nr.min(MAX_CALLS) as usize].load())
     }
 
     /// Replaces a set of calls.
@@ -178,18 +200,19 @@ impl Filter {
 
     /// What the entry and the exit of calls mean to the session.
     fn settle(&self) {
-        // Where the exit makes an event, what the last call's answer said of its own is over.
-        const BOTH: Selected = Selected::RETURNS.or(Selected::FOLLOW).or(Selected::COUNT);
+        const BOTH: Selected = Selected::FOLLOW.or(Selected::COUNT);
         const ENTRY: Selected = Selected::ENTRIES.or(BOTH);
-        const EXIT: Selected = BOTH;
+        const EXIT: Selected = Selected::RETURNS.or(BOTH);
 
         let mut any = 0;
         for (abi, places) in [CallAbi::Native, CallAbi::Compat].iter().zip(&self.calls) {
             for (nr, place) in places.iter().enumerate() {
                 let selected = Selected(place.load());
                 any |= selected.0;
-                self.set
-                    .set(*abi, nr as u32, selected.has(ENTRY), selected.has(EXIT));
+                // What a call names is looked at before it is made.
+                let names = selected.has(Selected::NAMES) && selected.has(Selected::RETURNS);
+                let entry = selected.has(ENTRY) || names;
+                self.set.set(*abi, nr as u32, entry, selected.has(EXIT));
             }
         }
         self.any.store(any);
@@ -247,7 +270,8 @@ fn change(place: &AtomicU32, set: Selected, selected: bool) {
         true => before | set.0,
         false => before & !set.0,
     };
-    place.store(after);
+    let uncounted = Selected(before & !after).has(Selected::COUNT);
+    place.store(after.wrapping_add(if uncounted { Selected::ERA } else { 0 }));
 }
 
 /// The words of a bitmap of `bits` bits.

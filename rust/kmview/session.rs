@@ -142,6 +142,8 @@ pub(crate) struct Inner {
     pub(crate) waiting: usize,
     /// How many adoptions are on.
     adopters: usize,
+    /// How often all threads have been let go.
+    pub(crate) sweeps: u64,
     /// There has been a thread.
     ever: bool,
     /// The last port has been closed.
@@ -333,6 +335,7 @@ impl Session {
                     live: 0,
                     waiting: 0,
                     adopters: 0,
+                    sweeps: 0,
                     ever: false,
                     closed: false,
                     options: Options {
@@ -413,6 +416,10 @@ impl Session {
     }
 
     /// Takes a thread in, and queues its NEW if `announce`. Gives its number, and its descriptors.
+    ///
+    /// # Errors
+    ///
+    /// `EEXIST`: it is in the session. `ESTALE`: its maker has been let go with all others.
     pub(crate) fn insert(
         &self,
         task: &Task,
@@ -428,6 +435,10 @@ impl Session {
         if inner.by_task.get(&address).is_some() {
             return Err(EEXIST);
         }
+        // Whoever lets all go does not come back to the slots that it has passed.
+        if origin.flags & uapi::BY_ATTACH == 0 && origin.sweeps != inner.sweeps {
+            return Err(estale());
+        }
         if origin.parent == 0 {
             if let Some(shared) = inner.shared_fds(task) {
                 entry.fds = shared.clone();
@@ -436,6 +447,7 @@ impl Session {
         }
         let port = inner.port_of_new(&origin);
         entry.origin.port = port;
+        entry.origin.sweeps = inner.sweeps;
         let id = {
             let slot = inner.threads.next();
             inner.number(slot)
@@ -461,7 +473,10 @@ impl Session {
     pub(crate) fn set_engine(&self, id: u64, engine: &EngineRef) {
         let mut spare = Some(engine.clone());
         let mut inner = self.lock();
-        if let Some(entry) = inner.thread(id) {
+        let closed = inner.closed.then(|| inner.policy());
+        let entry = inner.thread(id);
+        let is_gone = entry.is_none();
+        if let Some(entry) = entry {
             if entry.engine.is_none() && entry.ended.is_none() {
                 entry.engine = spare.take();
             }
@@ -469,6 +484,17 @@ impl Session {
         }
         drop(inner);
         drop(spare);
+        if is_gone {
+            // Let go before there was an engine to be told. Of a dead thread it does not matter.
+            let _ = engine.control(Control::Detach);
+            return;
+        }
+        match closed {
+            // Whoever closed the session may have passed its slot before it was in it.
+            Some(Policy::Kill) => task::kill(engine.thread()),
+            Some(Policy::Detach) => self.detach(id),
+            Some(Policy::Fail(_)) | None => {}
+        }
     }
 
     /// Has a thread's engine hear of what the filter says now, and of what the thread needs.
@@ -639,14 +665,14 @@ impl Session {
 
     // --- adoptions ---------------------------------------------------------------------------
 
-    /// Gives its number.
-    pub(crate) fn begin_adoption(&self) -> Result<u64> {
+    /// Gives its number, and what [`Origin::sweeps`] is for those that come by it.
+    pub(crate) fn begin_adoption(&self) -> Result<(u64, u64)> {
         let mut inner = self.lock();
         if inner.closed {
             return Err(ESRCH);
         }
         inner.adopters += 1;
-        Ok(inner.number(0))
+        Ok((inner.number(0), inner.sweeps))
     }
 
     pub(crate) fn add_adoption(&self, number: u64, engine: EngineRef) -> Result {

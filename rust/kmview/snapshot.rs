@@ -5,7 +5,8 @@
 //! The thread makes them, as an errand. They are in an [`Area`], which no thread of the process can
 //! change; while the call runs, the argument points there. After the call, when all sessions have
 //! seen its exit, the thread finds in its registers what it had put there: arguments that were
-//! changed, for whatever reason, are as they were.
+//! changed, for whatever reason, are as they were. If the kernel is to make the call once more after a
+//! signal, it is the thread's own, of the same number.
 
 use crate::{
     errand::{
@@ -154,7 +155,8 @@ struct State {
     area: Option<Area>,
     /// The current call uses it.
     in_use: bool,
-    /// The arguments of the current call.
+    /// The number of the current call, and its arguments.
+    number: Option<Renumbered>,
     changed: [Option<Changed>; 6],
     /// For how many calls there was nothing to do.
     idle: u32,
@@ -164,6 +166,12 @@ struct State {
 struct Changed {
     original: usize,
     now: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Renumbered {
+    original: i32,
+    now: i32,
 }
 
 /// After so many calls in which nothing was changed, a thread gives back its area.
@@ -179,6 +187,20 @@ impl State {
         }
         call.set_args(args);
     }
+
+    fn set_nr(&mut self, nr: i32, call: &mut SyscallEntryReport<'_>) {
+        let original = self.number.map_or(call.nr(), |it| it.original);
+        self.number = Some(Renumbered { original, now: nr });
+        call.set_nr(nr);
+    }
+}
+
+/// Whether a signal has the kernel make a call once more that has this result.
+fn is_restart(result: isize) -> bool {
+    const ERESTARTSYS: isize = 512;
+    const ERESTARTNOHAND: isize = 514;
+
+    (-ERESTARTNOHAND..=-ERESTARTSYS).contains(&result)
 }
 
 impl Arguments {
@@ -198,6 +220,7 @@ impl Arguments {
                 state <- new_mutex!(State {
                     area: None,
                     in_use: false,
+                    number: None,
                     changed: [None; 6],
                     idle: 0,
                 }),
@@ -232,12 +255,24 @@ impl Arguments {
         let mut state = self.state.lock();
         state.area = None;
         state.in_use = false;
+        state.number = None;
         state.changed = [None; 6];
     }
 
-    /// Changes the arguments of a call.
-    pub(crate) fn set(&self, args: [usize; 6], call: &mut SyscallEntryReport<'_>) {
-        self.state.lock().set(args, call);
+    /// Changes the number of a call, and its arguments.
+    pub(crate) fn set(
+        &self,
+        nr: Option<i32>,
+        args: Option<[usize; 6]>,
+        call: &mut SyscallEntryReport<'_>,
+    ) {
+        let mut state = self.state.lock();
+        if let Some(nr) = nr {
+            state.set_nr(nr, call);
+        }
+        if let Some(args) = args {
+            state.set(args, call);
+        }
     }
 
     /// Has an argument of the call point to a copy of `bytes`.
@@ -262,13 +297,19 @@ impl Arguments {
     /// After the call. Gives whether it is worth while to go on.
     fn restore(&self, call: &mut SyscallExitReport<'_>) -> bool {
         let mut state = self.state.lock();
-        let changed = core::mem::take(&mut state.changed);
+        let (number, changed) = (state.number.take(), core::mem::take(&mut state.changed));
         state.in_use = false;
-        if changed.iter().all(Option::is_none) {
+        if number.is_none() && changed.iter().all(Option::is_none) {
             state.idle += 1;
             return state.idle <= MAX_IDLE;
         }
         state.idle = 0;
+        if let Some(Renumbered { original, now }) = number {
+            // Otherwise it stays what it was made with, for who is called for this exit yet.
+            if now == call.nr() && is_restart(call.result()) {
+                call.set_nr(original);
+            }
+        }
         let mut args = call.args();
         for (arg, changed) in args.iter_mut().zip(changed) {
             // Not what a signal's return, or somebody else, has put there.

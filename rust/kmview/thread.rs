@@ -59,6 +59,8 @@ pub(crate) struct Origin {
     pub(crate) cookie: u64,
     /// The queue that gets its events.
     pub(crate) port: usize,
+    /// How often all threads had been let go when its maker came.
+    pub(crate) sweeps: u64,
 }
 
 /// One thread of a session.

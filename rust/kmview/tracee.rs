@@ -21,6 +21,7 @@ use crate::{
     sys::{
         abi::{
             self,
+            Answer,
             Body,
             Event, //
         },
@@ -28,6 +29,7 @@ use crate::{
             AtomicFlag,
             AtomicU32, //
         },
+        errno::estale,
         ring,
         task,
         uapi::{
@@ -81,6 +83,8 @@ pub(crate) struct Tracee {
     origin: Origin,
     /// What the answer at the entry said about the exit. Only the thread itself uses it.
     ret: AtomicU32,
+    /// Its engine hears of the exits of calls, as far as it asks for them; likewise.
+    hears: AtomicFlag,
     /// It has been called for the entry of some call; likewise.
     called: AtomicFlag,
     /// The call that it is in, if that is counted; likewise.
@@ -90,6 +94,8 @@ pub(crate) struct Tracee {
     own: Own,
     /// How far it is with its event; likewise.
     stage: AtomicU32,
+    /// What an event that waits for room in the ring was selected for; likewise.
+    wanted: AtomicU32,
     /// Which arguments of the call have a copy in its place, for this session; likewise.
     copied: AtomicU32,
     /// Where copies are made; likewise.
@@ -147,10 +153,12 @@ fn attach(
         id,
         origin,
         ret: AtomicU32::new(BY_FILTER),
+        hears: AtomicFlag::new(false),
         called: AtomicFlag::new(false),
         running: Running::new(),
         own <- Own::new(fds),
         stage: AtomicU32::new(BEGUN),
+        wanted: AtomicU32::new(0),
         copied: AtomicU32::new(0),
         scratch <- new_mutex!(KVec::new()),
     });
@@ -231,15 +239,15 @@ impl Wanted {
     }
 }
 
-/// Whether a callback is called again to take an answer. The first call of an event begins anew.
-macro_rules! is_answered {
-    ($this:expr, $report:expr) => {{
-        let again = $report.is_again();
-        if !again {
-            $this.stage.store(BEGUN);
-        }
-        again && $this.stage.load() == POSTED
-    }};
+/// Why a callback is called.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// Its event has come.
+    First,
+    /// There may be room for its record now.
+    Room,
+    /// There is something for the thread that waits: its answer, perhaps.
+    Answer,
 }
 
 /// Takes an event as far as it gets: it is recorded, and waited with.
@@ -257,6 +265,7 @@ macro_rules! take {
             this.session.record(this.id, event, $data, stop, engine)
         };
         if !recorded {
+            this.wanted.store(u32::from(wanted.wait));
             Posted::Waits
         } else if !wanted.wait {
             Posted::Passed
@@ -270,6 +279,31 @@ macro_rules! take {
 }
 
 impl Tracee {
+    /// Which turn it is. The first one begins anew.
+    #[inline(always)]
+    fn turn(&self, again: bool) -> Turn {
+        if !again {
+            self.stage.store(BEGUN);
+            return Turn::First;
+        }
+        match self.stage.load() {
+            POSTED => Turn::Answer,
+            _ => Turn::Room,
+        }
+    }
+
+    /// What the event is selected for: what it was when it came, though it had to wait for room.
+    #[inline(always)]
+    fn wanted(&self, turn: Turn, selected: impl FnOnce() -> Wanted) -> Wanted {
+        match turn {
+            Turn::Room => Wanted {
+                wait: self.wanted.load() != 0,
+                record: true,
+            },
+            _ => selected(),
+        }
+    }
+
     /// Copies what is asked for, of a call that is recorded, and does `f` with it.
     #[cold]
     fn with_copies<R>(&self, call: &Call<'_>, f: impl FnOnce((&[u8], u32)) -> R) -> R {
@@ -289,7 +323,7 @@ impl Tracee {
         if self.origin.flags & uapi::BY_ADOPT != 0 {
             self.session.close_own_files();
         }
-        if !self.session.filter.waits(Kind::New) {
+        if !self.session.waits_with_new(self.id) {
             return self.started(Action::Resume);
         }
         let regs = report.regs();
@@ -335,25 +369,30 @@ impl Tracee {
             other => return decided(other).into(),
         };
         let ret = match answer.flags & (uapi::WANT_RETURN | uapi::NO_RETURN) {
-            uapi::WANT_RETURN => {
-                self.session
-                    .set_extra(self.id, |extra| extra | EventSet::SYSCALL_EXIT);
-                report.want_exit();
-                WANTED
-            }
+            uapi::WANT_RETURN => WANTED,
             uapi::NO_RETURN => UNWANTED,
             _ if answer.action == uapi::SKIP => UNWANTED,
             _ => BY_FILTER,
         };
-        self.ret.store(ret);
+        if ret != BY_FILTER {
+            self.say_of_exit(ret, report);
+        }
         if answer.action == uapi::SKIP {
             report.set_result(answer.result as isize);
             return SyscallAction::abort(Action::Resume);
         }
-        if answer.flags & uapi::SET_NR != 0 {
-            report.set_nr(answer.nr as i32);
+        if answer.flags & (uapi::SET_NR | uapi::SET_ARGS) != 0 {
+            self.change_call(report, &answer);
         }
-        if answer.flags & uapi::SET_ARGS != 0 {
+        self.follow_call(report);
+        Action::Resume.into()
+    }
+
+    /// Makes it another call, as an answer says.
+    #[cold]
+    fn change_call(&self, report: &mut SyscallEntryReport<'_>, answer: &Answer) {
+        let nr = (answer.flags & uapi::SET_NR != 0).then_some(answer.nr as i32);
+        let args = (answer.flags & uapi::SET_ARGS != 0).then(|| {
             let mut args = answer.args.map(|arg| arg as usize);
             // What has been checked is what is used.
             let copied = self.copied.load();
@@ -362,14 +401,19 @@ impl Tracee {
                     args[i] = *arg;
                 }
             }
-            match Arguments::of_current() {
-                Ok(arguments) => arguments.set(args, report),
-                // Without memory the program will see them.
-                Err(_) => report.set_args(args),
-            }
+            args
+        });
+        if let Ok(arguments) = Arguments::of_current() {
+            arguments.set(nr, args, report);
+            return;
         }
-        self.follow_call(report);
-        Action::Resume.into()
+        // Without memory the program will see them.
+        if let Some(nr) = nr {
+            report.set_nr(nr);
+        }
+        if let Some(args) = args {
+            report.set_args(args);
+        }
     }
 
     /// The call is going to be made, as far as this session is concerned.
@@ -392,9 +436,25 @@ impl Tracee {
             result: None,
         };
         if self.own.enter(session, self.id, &call) {
-            session.set_extra(self.id, |extra| extra | EventSet::SYSCALL_EXIT);
-            report.want_exit();
+            self.hear_exit(report);
         }
+    }
+
+    /// What is said at the entry about the exit. That is heard, so that it is said of no other.
+    #[cold]
+    fn say_of_exit(&self, ret: u32, report: &mut SyscallEntryReport<'_>) {
+        self.ret.store(ret);
+        self.hear_exit(report);
+    }
+
+    /// Has the exit of this call heard, whatever the filter says by then.
+    fn hear_exit(&self, report: &mut SyscallEntryReport<'_>) {
+        if !self.hears.get() {
+            self.hears.set(true);
+            self.session
+                .set_extra(self.id, |extra| extra | EventSet::SYSCALL_EXIT);
+        }
+        report.want_exit();
     }
 
     /// Whether a call, which is in these sets, names something that is selected.
@@ -485,6 +545,8 @@ impl Tracee {
             Ok(_) => {}
             // Another session's monitor, or the same one, has just adopted it.
             Err(err) if err == EEXIST => {}
+            // All threads of the session are being let go.
+            Err(err) if err == estale() => {}
             // Nobody runs away from a session that is to be the last word.
             Err(_) => match self.session.lose() {
                 Policy::Detach => {}
@@ -497,7 +559,7 @@ impl Tracee {
 #[vtable]
 impl Tracer for Tracee {
     fn quiesce(this: ArcBorrow<'_, Self>, report: &mut QuiesceReport<'_>) -> Action {
-        if is_answered!(this, report) {
+        if this.turn(report.is_again()) == Turn::Answer {
             return this.started(decided(this.decide(report.ticket_number(), None)));
         }
         this.start(report)
@@ -512,51 +574,53 @@ impl Tracer for Tracee {
             .or(Selected::FOLLOW)
             .or(Selected::COUNT);
 
-        if is_answered!(this, report) {
+        let turn = this.turn(report.is_again());
+        if turn == Turn::Answer {
             return this.take_entry(report);
         }
         let (arch, nr) = (report.arch(), report.nr());
-        if !report.is_again() {
+        let mut selected = this.session.filter.call(arch, nr);
+        if turn == Turn::Room {
+            // Of the sets that it is in now, or is not, it does not depend whether it makes its event.
+            selected = selected.recorded(this.wanted.load() != 0);
+        } else {
             // Somebody asked for a report: we have had our say about this call.
             if report.is_resumed() && this.called.get() {
                 return Action::Resume.into();
             }
             this.called.set(true);
-            if this.ret.load() != BY_FILTER {
-                this.ret.store(BY_FILTER);
-            }
             if this.running.is_counted() {
                 this.running.forget();
             }
-        }
-        let mut selected = this.session.filter.call(arch, nr);
-        if !selected.has(HEARD) {
-            return Action::Resume.into();
-        }
-        // When it is called again, it is about to make the event.
-        if selected.has(Selected::NAMES)
-            && !report.is_again()
-            && !this.names_selected(report, selected)
-        {
-            this.ret.store(DESELECTED);
-            selected = selected.deselected();
-        }
-        if selected.has(Selected::COUNT) && !report.is_again() {
-            if let Some(counts) = this.session.counts.as_ref() {
-                this.running.begin(counts, arch, nr);
+            if !selected.has(HEARD) {
+                return Action::Resume.into();
             }
-        }
-        if !selected.has(Selected::ENTRIES) {
-            if selected.has(Selected::FOLLOW) {
-                this.follow_call(report);
+            if selected.has(Selected::NAMES) && !this.names_selected(report, selected) {
+                if selected.has(Selected::RETURNS) {
+                    this.say_of_exit(DESELECTED, report);
+                }
+                selected = selected.deselected();
             }
-            return Action::Resume.into();
+            if selected.has(Selected::COUNT) {
+                if let Some(counts) = this.session.counts.as_ref() {
+                    this.running.begin(counts, arch, nr, selected.era());
+                    // Also if another session has it skipped, and its number is none.
+                    report.want_exit();
+                }
+            }
+            if !selected.has(Selected::ENTRIES) {
+                if selected.has(Selected::FOLLOW) {
+                    this.follow_call(report);
+                }
+                return Action::Resume.into();
+            }
         }
         this.enter(report, selected)
     }
 
     fn syscall_exit(this: ArcBorrow<'_, Self>, report: &mut SyscallExitReport<'_>) -> Action {
-        if is_answered!(this, report) {
+        let turn = this.turn(report.is_again());
+        if turn == Turn::Answer {
             return this.take_return(report);
         }
         let result = report.result();
@@ -565,21 +629,28 @@ impl Tracer for Tracee {
         let selected = this.session.filter.call(arch, nr);
         if this.running.is_counted() {
             if let Some(counts) = this.session.counts.as_ref() {
-                let counted = selected.has(Selected::COUNT);
+                let filter = &this.session.filter;
+                let selected = |abi, nr| filter.call_of(abi, nr);
                 this.running
-                    .end(counts, arch, nr, counted, is_error(result));
+                    .end(counts, arch, nr, selected, is_error(result));
             }
         }
-        let ret = this.ret.load();
-        let wanted = Wanted {
-            wait: match ret {
-                BY_FILTER => selected.has(Selected::RETURN),
-                ret => ret == WANTED,
-            },
-            record: ret != DESELECTED && selected.has(Selected::RECORD_RETURN),
-        };
+        let wanted = this.wanted(turn, || {
+            let ret = this.ret.load();
+            if ret != BY_FILTER {
+                this.ret.store(BY_FILTER);
+            }
+            Wanted {
+                wait: match ret {
+                    BY_FILTER => selected.has(Selected::RETURN),
+                    ret => ret == WANTED,
+                },
+                record: ret != DESELECTED && selected.has(Selected::RECORD_RETURN),
+            }
+        });
         if wanted.is_nothing() {
             if this.own.end_linger() {
+                this.hears.set(false);
                 this.session
                     .set_extra(this.id, |extra| extra - EventSet::SYSCALL_EXIT);
             }
@@ -623,7 +694,8 @@ impl Tracer for Tracee {
     }
 
     fn exec(this: ArcBorrow<'_, Self>, report: &mut ExecReport<'_>) -> Action {
-        if is_answered!(this, report) {
+        let turn = this.turn(report.is_again());
+        if turn == Turn::Answer {
             return decided(this.decide(report.ticket_number(), None));
         }
         let session = &this.session;
@@ -638,7 +710,7 @@ impl Tracer for Tracee {
         }
         this.running.exec();
         this.own.exec(session, this.id);
-        let wanted = Wanted::kind(session, Kind::Exec);
+        let wanted = this.wanted(turn, || Wanted::kind(session, Kind::Exec));
         if wanted.is_nothing() {
             return Action::Resume;
         }
@@ -654,7 +726,8 @@ impl Tracer for Tracee {
     }
 
     fn signal(this: ArcBorrow<'_, Self>, report: &mut SignalReport<'_>) -> Action {
-        if is_answered!(this, report) {
+        let turn = this.turn(report.is_again());
+        if turn == Turn::Answer {
             let decision = this.decide(report.ticket_number(), None);
             if let Decision::Answer(answer) = &decision {
                 if answer.action == uapi::SKIP {
@@ -664,10 +737,10 @@ impl Tracer for Tracee {
             return decided(decision);
         }
         let filter = &this.session.filter;
-        let wanted = Wanted {
+        let wanted = this.wanted(turn, || Wanted {
             wait: filter.waits_for_signal(report.number()),
             record: filter.records_signal(report.number()),
-        };
+        });
         if wanted.is_nothing() {
             return Action::Resume;
         }
@@ -685,12 +758,13 @@ impl Tracer for Tracee {
     }
 
     fn exit(this: ArcBorrow<'_, Self>, report: &mut ExitReport<'_>) -> Action {
-        if is_answered!(this, report) {
+        let turn = this.turn(report.is_again());
+        if turn == Turn::Answer {
             return decided(this.decide(report.ticket_number(), None));
         }
         let status = report.code();
         this.session.set_status(this.id, status);
-        let wanted = Wanted::kind(&this.session, Kind::Exit);
+        let wanted = this.wanted(turn, || Wanted::kind(&this.session, Kind::Exit));
         if wanted.is_nothing() {
             return Action::Resume;
         }

@@ -163,7 +163,11 @@ struct kmview_event {
 #define KMVIEW_DETACH_ALL	3	/* that, and all others, too; adoption is off */
 
 /* kmview_answer.flags */
-#define KMVIEW_SET_NR		(1U << 0)	/* ENTRY, RUN: make the call with this number */
+/*
+ * ENTRY, RUN: make the call with this number. If a signal has it restarted, it is the thread's own
+ * call again, with another ENTRY.
+ */
+#define KMVIEW_SET_NR		(1U << 0)
 /*
  * ENTRY, RUN: and with these arguments; but for those of which the session has taken a copy, which
  * stays. After the call the thread finds its own in its registers.

@@ -228,6 +228,12 @@ impl SyscallExitReport<'_> {
         self.regs.nr() as i32
     }
 
+    /// Changes the number: with which the kernel makes the call once more, if its result is one of the
+    /// restart codes and a signal says so. Later engines see it.
+    pub fn set_nr(&mut self, nr: i32) {
+        self.regs.set_nr(nr as c_long);
+    }
+
     /// The result: a value, or a negative errno (the kernel's own restart codes included).
     #[inline]
     pub fn result(&self) -> isize {

@@ -29,8 +29,9 @@ pub enum Action {
     Stop,
     /// As [`Action::Stop`], and when the stop is over the same callback is called again for the same
     /// event, before the next engine is: its report says `is_again()`. So the thread itself does
-    /// what its monitor has decided, as often as it takes. Not after a SIGKILL, nor when the engine
-    /// has been detached. Where a stop does not take effect at once it is no more than that.
+    /// what its monitor has decided, as often as it takes, also if the event has been taken back
+    /// meanwhile. Not after a SIGKILL, nor when the engine has been detached. Where a stop does not
+    /// take effect at once it is no more than that.
     Pause,
     /// `UTRACE_INTERRUPT`: as [`Action::Report`], and a blocking system call is left for it.
     Interrupt,

@@ -217,8 +217,13 @@ impl tracehook::Events for Events {
             // An io worker: nobody can attach to it, and the thread has not asked for it.
             return;
         }
-        if let Some(utrace) = current_utrace(Event::Clone) {
-            report::pass(&utrace, Event::Clone, &mut Data::Clone { child, flags });
+        // It is there, and runs, also if the thread is being killed by now.
+        if let Some(found) = global::get().table.find_current(Event::Clone.bit()) {
+            report::pass(
+                &found.keep(),
+                Event::Clone,
+                &mut Data::Clone { child, flags },
+            );
         }
     }
 

@@ -491,8 +491,9 @@ fn call(
     if !engine.word.enter(called as u32) {
         return false;
     }
-    // Taken back since it was looked at: whoever did that may have found no callback running.
-    if !engine.wants(called) {
+    // Taken back since it was looked at: whoever did that may have found no callback running. What it
+    // has paused in, it brings to an end.
+    if !engine.wants(called) && !engine.again.get() {
         leave(engine);
         return false;
     }
