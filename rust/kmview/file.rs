@@ -601,19 +601,24 @@ impl Queue {
         if batch.count != 0 && size == 0 {
             return Err(EINVAL);
         }
+        for i in 0..batch.count as usize {
+            let addr = (batch.items as usize).wrapping_add(i * size);
+            // Without the lock: how long that memory takes is up to its owner.
+            let copy: abi::Copy = abi::read(addr, size)?;
+            self.set_copy(&copy)?;
+        }
+        Ok(())
+    }
+
+    fn set_copy(&self, copy: &abi::Copy) -> Result {
         let session = &self.session;
         let _alone = session.settings.lock();
         if session.copies.as_ref().is_none() {
             session.copies.populate(Copies::new()?);
         }
-        let copies = session.copies.as_ref().ok_or(ENOMEM)?;
-        for i in 0..batch.count as usize {
-            let addr = (batch.items as usize).wrapping_add(i * size);
-            let copy: abi::Copy = abi::read(addr, size)?;
-            let has = copies.set(&copy)?;
-            let filter = &session.filter;
-            filter.set_copies(copy.abi as usize, copy.nr, has);
-        }
+        let has = session.copies.as_ref().ok_or(ENOMEM)?.set(copy)?;
+        let filter = &session.filter;
+        filter.set_copies(copy.abi as usize, copy.nr, has);
         Ok(())
     }
 
