@@ -5,6 +5,9 @@
  */
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -813,6 +816,74 @@ TEST_F(creds, user_namespaces)
 		SKIP(return, "no user namespaces");
 	EXPECT_EQ(0, run_as(USER, in_a_namespace));
 	EXPECT_EQ(0, run_as(USER, above_a_namespace));
+}
+
+/* --- seccomp ---------------------------------------------------------------------------------------- */
+
+/* Forbids one call. */
+static int confine(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_acct, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = 4, .filter = filter };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+/* A filter sees a call before a session makes another one of it: who is under one makes no session. */
+static int opens_under_a_filter(void)
+{
+	int fd = new_session(), status;
+	struct kmview_event event;
+	char path[64];
+	pid_t pid;
+
+	CHECK(fd >= 0);
+	CHECK(!confine());
+	CHECK(new_session() < 0 && errno == EPERM);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	CHECK(open(path, O_RDWR) < 0 && errno == EPERM);
+	/* Nor does root of a namespace of its own, or whoever it makes. */
+	pid = fork();
+	if (pid == 0) {
+		if (exists("/proc/self/ns/user") && enter_namespace())
+			_exit(1);
+		_exit(new_session() >= 0 ? 2 : errno == EPERM ? 0 : 3);
+	}
+	status = wait_child(pid);
+	CHECK(ended_with(status, 0));
+	/* What was open before has been granted. */
+	CHECK(!km_entries(fd, CALL));
+	pid = km_fork(fd, &event, sleeps);
+	CHECK(pid > 0);
+	kill(pid, SIGKILL);
+	CHECK(!km_next(fd, &event, KMVIEW_EVENT_END));
+	return 0;
+}
+
+static int root_under_a_filter(void)
+{
+	return confine() || new_session() < 0;
+}
+
+TEST_F(creds, seccomp)
+{
+	pid_t pid;
+
+	if (!exists("/proc/sys/kernel/seccomp"))
+		SKIP(return, "no seccomp");
+	EXPECT_EQ(0, run_as(USER, opens_under_a_filter));
+	/* CAP_SYS_ADMIN may do without filters anyway. */
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0)
+		_exit(root_under_a_filter());
+	EXPECT_TRUE(ended_with(wait_child(pid), 0));
 }
 
 TEST_HARNESS_MAIN

@@ -136,7 +136,13 @@ enum Nothing {
 }
 
 impl OpenFile {
+    /// # Errors
+    ///
+    /// `ENOMEM`. `EPERM`: a seccomp filter confines the caller.
     pub(crate) fn new() -> Result<Pin<KBox<Self>>> {
+        if task::is_current_confined() {
+            return Err(EPERM);
+        }
         KBox::pin_init(
             pin_init!(OpenFile {
                 opener: Opener::current(),

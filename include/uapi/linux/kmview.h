@@ -19,6 +19,9 @@
  * in views, a call so goes from the innermost one outwards to the kernel, and its result back the
  * other way.
  *
+ * Seccomp comes first: a filter does not see what a session makes of a call. So open(2) of /dev/kmview
+ * fails (EPERM) under seccomp without CAP_SYS_ADMIN; a descriptor from before, or from others, is a grant.
+ *
  * All structures have the same layout for 32-bit and 64-bit programs. All reserved fields and
  * unknown flags must be 0 (EINVAL). Structures grow at their end only, and their size is part of
  * the number of each ioctl: a smaller one means 0 for what is missing, and of a larger one what the

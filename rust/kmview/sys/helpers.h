@@ -100,6 +100,7 @@ struct kmview_opener {
 	struct pid_namespace *pid_ns;
 };
 
+bool kmview_is_confined(void);
 void kmview_opener_init(struct kmview_opener *opener);
 void kmview_opener_get(const struct kmview_opener *opener);
 void kmview_opener_free(struct kmview_opener *opener);

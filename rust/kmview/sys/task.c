@@ -7,9 +7,19 @@
 #include <linux/sched/exec_state.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/seccomp.h>
 #include <linux/uidgid.h>
 
 #include "helpers.h"
+
+/*
+ * A filter sees a call before we do: one that a session made of it, or that a thread without a filter
+ * made for it, it would not see. The rule is that of PTRACE_O_SUSPEND_SECCOMP.
+ */
+bool kmview_is_confined(void)
+{
+	return seccomp_mode(&current->seccomp) != SECCOMP_MODE_DISABLED && !capable(CAP_SYS_ADMIN);
+}
 
 void kmview_opener_init(struct kmview_opener *opener)
 {

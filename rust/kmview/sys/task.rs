@@ -74,6 +74,12 @@ impl Drop for Opener {
     }
 }
 
+/// Whether the current thread is under a seccomp filter that it may not do without.
+pub(crate) fn is_current_confined() -> bool {
+    // SAFETY: No requirements.
+    unsafe { bindings::kmview_is_confined() }
+}
+
 /// Sends SIGKILL.
 pub(crate) fn kill(task: &Task) {
     // SAFETY: The thread is valid.
