@@ -659,4 +659,92 @@ TEST_F(kmview, many_threads)
 	EXPECT_TRUE(ended_with(wait_child(pid), 0));
 }
 
+static void *thread_outlives(void *arg)
+{
+	shared->tid[0] = ut_gettid();
+	for (;;)
+		pause();
+	return NULL;
+}
+
+/* A thread that is dead, and not gone: its process has others, or nobody has waited for it. */
+TEST_F(kmview, attach_to_the_dead)
+{
+	__u64 thread;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		pthread_t other;
+
+		pthread_create(&other, NULL, thread_outlives, NULL);
+		syscall(__NR_exit, 0);
+	}
+	ASSERT_EQ(0, wait_until(shared->tid[0]));
+	ASSERT_EQ(0, wait_state(pid, 'Z'));
+	EXPECT_EQ(-ESRCH, km_attach(self->fd, pid, 0, NULL));
+	EXPECT_EQ(-ESRCH, km_attach(self->fd, pid, KMVIEW_ATTACH_PROCESS, NULL));
+	EXPECT_TRUE(km_quiet(self->fd));
+	/* By the name of one that lives, all that live. */
+	ASSERT_EQ(0, km_attach(self->fd, shared->tid[0], KMVIEW_ATTACH_PROCESS, &thread));
+	NEXT(NEW);
+	EXPECT_EQ(thread, self->event.thread);
+	EXPECT_EQ(shared->tid[0], self->event.tid);
+	EXPECT_TRUE(km_quiet(self->fd));
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	NEXT(END);
+	EXPECT_EQ(thread, self->event.thread);
+	EXPECT_EQ(-EPIPE, km_next_within(self->fd, &self->event, DEADLINE_MS));
+	EXPECT_EQ(-ESRCH, km_attach(self->fd, pid, 0, NULL));
+	EXPECT_TRUE(ended_by(wait_child(pid), SIGKILL));
+	EXPECT_EQ(-ESRCH, km_attach(self->fd, pid, 0, NULL));
+}
+
+/* One END for each NEW, whenever the thread dies; an attach that fails leaves no NEW without it. */
+TEST_F_TIMEOUT(kmview, attach_to_the_dying, 120)
+{
+	int attached = 0, dead = 0;
+
+	for (int i = 0; i < 400; i++) {
+		int news = 0, ends = 0, err;
+		__u64 thread = 0;
+		pid_t pid;
+
+		fflush(NULL);
+		pid = fork();
+		if (pid == 0) {
+			for (volatile int n = 0; n < i * 10; n++)
+				;
+			syscall(__NR_exit, 0);
+		}
+		for (volatile int n = 0; n < 2000; n++)
+			;
+		err = km_attach(self->fd, pid, 0, &thread);
+		if (err)
+			EXPECT_EQ(-ESRCH, err);
+		*(err ? &dead : &attached) += 1;
+		if (!err && i % 2) {
+			NEXT(NEW);
+			news++;
+		}
+		ASSERT_TRUE(ended_with(wait_child(pid), 0));
+		/* END may come after whoever waits for the process is told. */
+		while (!km_next_within(self->fd, &self->event, !err && !ends ? DEADLINE_MS : 0)) {
+			news += self->event.kind == KMVIEW_EVENT_NEW;
+			ends += self->event.kind == KMVIEW_EVENT_END;
+			if (!err)
+				EXPECT_EQ(thread, self->event.thread);
+			if (err && news > ends) {
+				NEXT(END);
+				ends++;
+			}
+		}
+		ASSERT_EQ(news, ends);
+		if (!err)
+			ASSERT_EQ(1, news);
+	}
+	printf("# %d attached, %d dead\n", attached, dead);
+}
+
 TEST_HARNESS_MAIN

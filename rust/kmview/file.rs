@@ -463,6 +463,9 @@ impl Queue {
     }
 
     fn add(&self, thread: &Task, flags: u32) -> Result<u64> {
+        if task::is_dead(thread) {
+            return Err(ESRCH);
+        }
         let origin = Origin {
             flags: uapi::BY_ATTACH,
             parent: 0,
@@ -471,6 +474,12 @@ impl Queue {
             port: self.port,
         };
         let (id, engine) = tracee::add(&self.session, thread, origin)?;
+        if task::is_dead(thread) {
+            // Its death may have been reported before the engine was there: then nobody else says so.
+            self.session.ended(id, 0);
+            let _ = engine.control(Control::Detach);
+            return Ok(id);
+        }
         if flags & uapi::ATTACH_INTERRUPT != 0 {
             // It may be gone already: its END says so.
             let _ = engine.control(Control::Interrupt);

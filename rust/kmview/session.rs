@@ -451,6 +451,9 @@ impl Session {
             inner.push(port, Item::New(id));
         }
         if self.filter.records(Kind::New) {
+            if let Some(entry) = inner.thread(id) {
+                entry.noticed = true;
+            }
             inner.note(port, Item::New(id));
         }
         Ok((id, fds))
@@ -529,7 +532,8 @@ impl Session {
         drop(engine);
     }
 
-    /// The engine of a thread has gone, whatever the reason. Without an END if it was let go.
+    /// The engine of a thread has gone, or there was none to be had. Whoever lets a thread go takes it
+    /// out first, or has it do so; of any other one END tells, unless nobody has been told of it yet.
     pub(crate) fn engine_gone(&self, id: u64) {
         let mut inner = self.lock();
         let Some(entry) = inner.thread(id) else {
@@ -538,10 +542,20 @@ impl Session {
         if entry.ended.is_some() {
             return;
         }
-        let removed = inner.remove(id);
-        inner.note_end();
+        let never = entry.engine.is_none() && !entry.noticed;
+        if never || entry.release == Release::Detach {
+            let removed = inner.remove(id);
+            inner.note_end();
+            drop(inner);
+            drop(removed);
+            return;
+        }
+        let flags = match task::is_dead(&entry.task) {
+            true => 0,
+            false => uapi::OUT_OF_REACH,
+        };
         drop(inner);
-        drop(removed);
+        self.ended(id, flags);
     }
 
     /// Lets a thread go: it runs on by itself.

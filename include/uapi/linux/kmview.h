@@ -241,7 +241,8 @@ struct kmview_adopt {
  * what PTRACE_ATTACH needs (EPERM), but not that nobody traces it; of the caller, and but for security
  * modules also of who opened the session: nobody gains rights by being handed a descriptor, or by
  * handing one on. EEXIST: it is in the session.
- * EINVAL: it is of the caller's own process. ESRCH: it is not there.
+ * EINVAL: it is of the caller's own process. ESRCH: it is not there, or dead. One that dies meanwhile
+ * has its NEW and END, if this succeeds.
  */
 #define KMVIEW_ATTACH_PROCESS	(1U << 0)
 /* Have it leave a system call that it is blocked in, as for a signal that restarts it. */

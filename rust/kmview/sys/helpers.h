@@ -109,6 +109,7 @@ bool kmview_opener_may_access(const struct kmview_opener *opener, struct task_st
 int kmview_tid(const struct kmview_opener *opener, struct task_struct *task);
 int kmview_tgid(const struct kmview_opener *opener, struct task_struct *task);
 void kmview_kill(struct task_struct *task);
+bool kmview_is_dead(struct task_struct *task);
 bool kmview_is_dying(struct task_struct *task);
 struct task_struct *kmview_thread_after(struct task_struct *task, int after);
 bool kmview_same_process(struct task_struct *a, struct task_struct *b);

@@ -109,6 +109,11 @@ void kmview_kill(struct task_struct *task)
 	send_sig(SIGKILL, task, 1);
 }
 
+bool kmview_is_dead(struct task_struct *task)
+{
+	return READ_ONCE(task->exit_state);
+}
+
 bool kmview_is_dying(struct task_struct *task)
 {
 	return fatal_signal_pending(task);

@@ -90,6 +90,12 @@ pub(crate) fn kill_current() {
     kill(kernel::current!());
 }
 
+/// Whether it is a zombie, or no longer even that.
+pub(crate) fn is_dead(task: &Task) -> bool {
+    // SAFETY: The thread is valid.
+    unsafe { bindings::kmview_is_dead(task.as_ptr()) }
+}
+
 /// Whether the current thread was killed, and only has not noticed yet.
 pub(crate) fn is_current_dying() -> bool {
     // SAFETY: The current thread is valid.
