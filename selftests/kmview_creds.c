@@ -886,4 +886,60 @@ TEST_F(creds, seccomp)
 	EXPECT_TRUE(ended_with(wait_child(pid), 0));
 }
 
+/* --- threads of a process with rights of their own ---------------------------------------------- */
+
+static void *thread_of_other(void *arg)
+{
+	/* The C library would tell the other threads. */
+	syscall(__NR_setresgid, OTHER, OTHER, OTHER);
+	syscall(__NR_setresuid, OTHER, OTHER, OTHER);
+	prctl(PR_SET_DUMPABLE, 1);
+	shared->flag[0] = 1;
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static int has_a_thread_of_other(void)
+{
+	pthread_t thread;
+
+	if (setgroups(0, NULL) || pthread_create(&thread, NULL, thread_of_other, NULL))
+		return 1;
+	while (!shared->flag[0])
+		usleep(1000);
+	syscall(__NR_setresgid, USER, USER, USER);
+	syscall(__NR_setresuid, USER, USER, USER);
+	prctl(PR_SET_DUMPABLE, 1);
+	shared->flag[1] = 1;
+	return sleeps();
+}
+
+static int attaches_to_that(void)
+{
+	int fd = new_session();
+	struct kmview_event event;
+
+	CHECK(!km_attach(fd, shared->tid[3], KMVIEW_ATTACH_PROCESS, NULL));
+	CHECK(!km_next(fd, &event, KMVIEW_EVENT_NEW));
+	CHECK(event.tid == shared->tid[3]);
+	CHECK(km_quiet(fd));
+	return 0;
+}
+
+/* The right is needed for each thread. */
+TEST_F(creds, threads_of_another_user)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0)
+		_exit(has_a_thread_of_other());
+	ASSERT_EQ(0, wait_until(shared->flag[1]));
+	shared->tid[3] = pid;
+	EXPECT_EQ(0, run_as(USER, attaches_to_that));
+	kill(pid, SIGKILL);
+}
+
 TEST_HARNESS_MAIN

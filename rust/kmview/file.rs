@@ -38,7 +38,10 @@ use crate::{
         },
         device,
         errno::eopnotsupp,
-        ring::Shared,
+        ring::{
+            now,
+            Shared, //
+        },
         task::{
             self,
             Opener, //
@@ -82,6 +85,7 @@ use kernel::{
     },
 };
 use utrace::{
+    has_ptrace_access,
     thread_by_pid,
     with_ptrace_access,
     Control, //
@@ -455,7 +459,7 @@ impl Queue {
             }
             request.thread = self.add(&thread, request.flags)?;
             if request.flags & uapi::ATTACH_PROCESS != 0 {
-                self.add_process(&thread, request.flags);
+                self.add_process(&thread, request.flags)?;
             }
             Ok(())
         })?;
@@ -487,17 +491,26 @@ impl Queue {
         Ok(id)
     }
 
-    /// All other threads of the process, those too that it makes meanwhile. Ones that cannot be
-    /// reached any more are on their way out.
-    fn add_process(&self, thread: &Task, flags: u32) {
+    /// All other threads of the process that the caller, and the opener, may trace. If new threads are
+    /// followed, those too that are made meanwhile by one that is not in the session yet; if not,
+    /// those that are there now.
+    fn add_process(&self, thread: &Task, flags: u32) -> Result {
+        let follows = self.session.lock().options.follow & uapi::FOLLOW_THREADS != 0;
         loop {
-            let (mut after, mut any) = (0, false);
-            while let Some(next) = task::thread_after(thread, after) {
+            // Those that come while this goes on would keep it going.
+            let (until, mut after, mut any) = (now(), 0, false);
+            while let Some(next) = task::thread_after(thread, after, until) {
+                if task::is_current_dying() {
+                    return Err(EINTR);
+                }
                 after = next.pid();
-                any |= self.add(&next, flags).is_ok();
+                // Whom none of this reaches is on its way out, or somebody else's.
+                any |= has_ptrace_access(&next)
+                    && self.session.opener.may_trace(&next)
+                    && self.add(&next, flags).is_ok();
             }
-            if !any {
-                return;
+            if !any || !follows {
+                return Ok(());
             }
         }
     }

@@ -243,6 +243,10 @@ struct kmview_adopt {
  * handing one on. EEXIST: it is in the session.
  * EINVAL: it is of the caller's own process. ESRCH: it is not there, or dead. One that dies meanwhile
  * has its NEW and END, if this succeeds.
+ *
+ * With KMVIEW_ATTACH_PROCESS these errors are those of the thread that is named. Others that may not be
+ * attached, as each has rights of its own, are left out; so are, unless KMVIEW_FOLLOW_THREADS is on,
+ * those that the process makes meanwhile.
  */
 #define KMVIEW_ATTACH_PROCESS	(1U << 0)
 /* Have it leave a system call that it is blocked in, as for a signal that restarts it. */

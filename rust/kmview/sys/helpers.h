@@ -111,7 +111,7 @@ int kmview_tgid(const struct kmview_opener *opener, struct task_struct *task);
 void kmview_kill(struct task_struct *task);
 bool kmview_is_dead(struct task_struct *task);
 bool kmview_is_dying(struct task_struct *task);
-struct task_struct *kmview_thread_after(struct task_struct *task, int after);
+struct task_struct *kmview_thread_after(struct task_struct *task, int after, u64 until);
 bool kmview_same_process(struct task_struct *a, struct task_struct *b);
 
 #endif

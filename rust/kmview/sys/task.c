@@ -119,14 +119,17 @@ bool kmview_is_dying(struct task_struct *task)
 	return fatal_signal_pending(task);
 }
 
-/* The thread of @task's process with the lowest number above @after, with a reference; or NULL. */
-struct task_struct *kmview_thread_after(struct task_struct *task, int after)
+/*
+ * Of the threads of @task's process that were made until @until, that with the lowest number above
+ * @after, with a reference; or NULL.
+ */
+struct task_struct *kmview_thread_after(struct task_struct *task, int after, u64 until)
 {
 	struct task_struct *thread, *next = NULL;
 
 	rcu_read_lock();
 	for_each_thread(task, thread) {
-		if (thread->exit_state || thread->pid <= after)
+		if (thread->exit_state || thread->pid <= after || thread->start_time > until)
 			continue;
 		if (!next || thread->pid < next->pid)
 			next = thread;

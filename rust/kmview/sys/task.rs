@@ -102,10 +102,11 @@ pub(crate) fn is_current_dying() -> bool {
     unsafe { bindings::kmview_is_dying(Task::current_raw()) }
 }
 
-/// The thread of the same process with the lowest number above `after`.
-pub(crate) fn thread_after(task: &Task, after: i32) -> Option<ARef<Task>> {
+/// Of the threads of the same process that were made until `until`, that with the lowest number above
+/// `after`.
+pub(crate) fn thread_after(task: &Task, after: i32, until: u64) -> Option<ARef<Task>> {
     // SAFETY: The thread is valid.
-    let next = unsafe { bindings::kmview_thread_after(task.as_ptr(), after) };
+    let next = unsafe { bindings::kmview_thread_after(task.as_ptr(), after, until) };
     // SAFETY: The function gave a reference, which becomes ours.
     NonNull::new(next.cast::<Task>()).map(|next| unsafe { ARef::from_raw(next) })
 }

@@ -91,6 +91,12 @@ pub fn with_ptrace_access<R>(thread: &Task, f: impl FnOnce() -> Result<R>) -> Re
     f()
 }
 
+/// What [`with_ptrace_access`] asks, of another thread of its process, from its `f`: each thread has
+/// credentials of its own.
+pub fn has_ptrace_access(thread: &Task) -> bool {
+    global::get().ptrace_access.has(thread)
+}
+
 /// Whether threads can be stepped by one instruction: `arch_has_single_step()`. From any context.
 pub fn has_single_step() -> bool {
     true

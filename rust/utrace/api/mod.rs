@@ -46,6 +46,7 @@ pub use examine::{
 };
 pub use handle::{
     has_block_step,
+    has_ptrace_access,
     has_single_step,
     thread_by_pid,
     with_ptrace_access,
