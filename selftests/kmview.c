@@ -607,6 +607,82 @@ TEST_F(kmview, adopt_self_at_exec)
 	EXPECT_TRUE(ended_with(wait_child(pid), 0));
 }
 
+/* How many engines of kmview a thread has. */
+static int engines_of(pid_t tid)
+{
+	FILE *engines = fopen("/sys/kernel/debug/utrace/engines", "re");
+	char line[512], start[32];
+	int count = 0;
+
+	snprintf(start, sizeof(start), "tid=%d ", tid);
+	while (engines && fgets(line, sizeof(line), engines))
+		count += !strncmp(line, start, strlen(start)) && strstr(line, "owner=kmview");
+	if (!engines)
+		return -1;
+	fclose(engines);
+	return count;
+}
+
+/* What is asked for again takes the place of what was. */
+TEST_F_TIMEOUT(kmview, adoptions_do_not_pile_up, 120)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		for (int i = 0; i < 50000; i++)
+			if (km_adopt(self->fd, KMVIEW_ADOPT_CHILDREN, i % 2))
+				_exit(1);
+		shared->flag[0] = 1;
+		while (!shared->flag[1])
+			usleep(1000);
+		for (int i = 0; i < 100; i++)
+			if (km_adopt(self->fd, KMVIEW_ADOPT_SELF, 0))
+				_exit(1);
+		shared->flag[0] = 2;
+		pause();
+	}
+	EXPECT_EQ(0, wait_until(shared->flag[0] == 1));
+	EXPECT_EQ(1, engines_of(pid));
+	shared->flag[1] = 1;
+	EXPECT_EQ(0, wait_until(shared->flag[0] == 2));
+	EXPECT_EQ(2, engines_of(pid));
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	EXPECT_TRUE(ended_by(wait_child(pid), SIGKILL));
+	EXPECT_EQ(-1, kill(pid, 0));
+	EXPECT_TRUE(km_quiet(self->fd));
+}
+
+/* Whether more or fewer are asked for: it is the last word that counts. */
+TEST_F(kmview, an_adoption_replaces_the_one_before)
+{
+	static const unsigned int asked[][2] = { { 2, 2 }, { 0, 2 }, { 1, 2 }, { 3, 2 } };
+
+	for (int i = 0; i < 4; i++) {
+		int news = 0, ends = 0;
+
+		for (int n = 0; n < 2; n++)
+			ASSERT_EQ(0, km_adopt(self->fd, KMVIEW_ADOPT_CHILDREN, asked[i][n]));
+		for (int n = 0; n < 4; n++) {
+			pid_t pid;
+
+			fflush(NULL);
+			pid = fork();
+			if (pid == 0)
+				_exit(0);
+			ASSERT_TRUE(ended_with(wait_child(pid), 0));
+		}
+		while (!km_next_within(self->fd, &self->event, 0)) {
+			news += self->event.kind == KMVIEW_EVENT_NEW;
+			ends += self->event.kind == KMVIEW_EVENT_END;
+		}
+		EXPECT_EQ(2, news);
+		EXPECT_EQ(2, ends);
+		EXPECT_EQ(-EPIPE, km_next_within(self->fd, &self->event, DEADLINE_MS));
+	}
+}
+
 static void *thread_calls(void *arg)
 {
 	for (int i = 0; i < 20; i++)

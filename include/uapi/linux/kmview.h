@@ -219,7 +219,8 @@ struct kmview_exchange {
 /*
  * KMVIEW_ADOPT: the caller's own business, if who opened the session might ptrace it (EPERM); the one
  * who has the session gets what it asks for. It is over when the caller loads a program that is out
- * of the opener's reach: see above.
+ * of the opener's reach: see above. Each CHILDREN of a thread replaces its CHILDREN before, in the same
+ * session, and each SELF its SELF.
  */
 /*
  * The next process that the calling thread makes, or with kmview_adopt.count 0 all until

@@ -382,7 +382,7 @@ impl<T: Tracer> Engine<T> {
         wanted: Interest,
         exclusive: Option<Match>,
     ) -> Result<Self> {
-        let shell = KBox::new(Shell(tracer), GFP_KERNEL)?;
+        let shell = KBox::new(Shell(tracer), GFP_KERNEL_ACCOUNT)?;
         let engine = match exclusive {
             None => attach::attach(thread, shell, wanted, None)?,
             Some(which) => {
