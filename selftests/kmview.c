@@ -806,6 +806,82 @@ TEST_F(kmview, adopt_self_at_exec)
 	EXPECT_TRUE(ended_with(wait_child(pid), 0));
 }
 
+/* How many engines of kmview a thread has. */
+static int engines_of(pid_t tid)
+{
+	FILE *engines = fopen("/sys/kernel/debug/utrace/engines", "re");
+	char line[512], start[32];
+	int count = 0;
+
+	snprintf(start, sizeof(start), "tid=%d ", tid);
+	while (engines && fgets(line, sizeof(line), engines))
+		count += !strncmp(line, start, strlen(start)) && strstr(line, "owner=kmview");
+	if (!engines)
+		return -1;
+	fclose(engines);
+	return count;
+}
+
+/* What is asked for again takes the place of what was. */
+TEST_F_TIMEOUT(kmview, adoptions_do_not_pile_up, 120)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		for (int i = 0; i < 50000; i++)
+			if (km_adopt(self->fd, KMVIEW_ADOPT_CHILDREN, i % 2))
+				_exit(1);
+		shared->flag[0] = 1;
+		while (!shared->flag[1])
+			usleep(1000);
+		for (int i = 0; i < 100; i++)
+			if (km_adopt(self->fd, KMVIEW_ADOPT_SELF, 0))
+				_exit(1);
+		shared->flag[0] = 2;
+		pause();
+	}
+	EXPECT_EQ(0, wait_until(shared->flag[0] == 1));
+	EXPECT_EQ(1, engines_of(pid));
+	shared->flag[1] = 1;
+	EXPECT_EQ(0, wait_until(shared->flag[0] == 2));
+	EXPECT_EQ(2, engines_of(pid));
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	EXPECT_TRUE(ended_by(wait_child(pid), SIGKILL));
+	EXPECT_EQ(-1, kill(pid, 0));
+	EXPECT_TRUE(km_quiet(self->fd));
+}
+
+/* Whether more or fewer are asked for: it is the last word that counts. */
+TEST_F(kmview, an_adoption_replaces_the_one_before)
+{
+	static const unsigned int asked[][2] = { { 2, 2 }, { 0, 2 }, { 1, 2 }, { 3, 2 } };
+
+	for (int i = 0; i < 4; i++) {
+		int news = 0, ends = 0;
+
+		for (int n = 0; n < 2; n++)
+			ASSERT_EQ(0, km_adopt(self->fd, KMVIEW_ADOPT_CHILDREN, asked[i][n]));
+		for (int n = 0; n < 4; n++) {
+			pid_t pid;
+
+			fflush(NULL);
+			pid = fork();
+			if (pid == 0)
+				_exit(0);
+			ASSERT_TRUE(ended_with(wait_child(pid), 0));
+		}
+		while (!km_next_within(self->fd, &self->event, 0)) {
+			news += self->event.kind == KMVIEW_EVENT_NEW;
+			ends += self->event.kind == KMVIEW_EVENT_END;
+		}
+		EXPECT_EQ(2, news);
+		EXPECT_EQ(2, ends);
+		EXPECT_EQ(-EPIPE, km_next_within(self->fd, &self->event, DEADLINE_MS));
+	}
+}
+
 static void *thread_calls(void *arg)
 {
 	for (int i = 0; i < 20; i++)
@@ -856,6 +932,94 @@ TEST_F(kmview, many_threads)
 	EXPECT_EQ(65, news);
 	EXPECT_EQ(64 * 20, calls);
 	EXPECT_TRUE(ended_with(wait_child(pid), 0));
+}
+
+static void *thread_outlives(void *arg)
+{
+	shared->tid[0] = ut_gettid();
+	for (;;)
+		pause();
+	return NULL;
+}
+
+/* A thread that is dead, and not gone: its process has others, or nobody has waited for it. */
+TEST_F(kmview, attach_to_the_dead)
+{
+	__u64 thread;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		pthread_t other;
+
+		pthread_create(&other, NULL, thread_outlives, NULL);
+		syscall(__NR_exit, 0);
+	}
+	ASSERT_EQ(0, wait_until(shared->tid[0]));
+	ASSERT_EQ(0, wait_state(pid, 'Z'));
+	EXPECT_EQ(-ESRCH, km_attach(self->fd, pid, 0, NULL));
+	EXPECT_EQ(-ESRCH, km_attach(self->fd, pid, KMVIEW_ATTACH_PROCESS, NULL));
+	EXPECT_TRUE(km_quiet(self->fd));
+	/* By the name of one that lives, all that live. */
+	ASSERT_EQ(0, km_attach(self->fd, shared->tid[0], KMVIEW_ATTACH_PROCESS, &thread));
+	NEXT(NEW);
+	EXPECT_EQ(thread, self->event.thread);
+	EXPECT_EQ(shared->tid[0], self->event.tid);
+	EXPECT_TRUE(km_quiet(self->fd));
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	NEXT(END);
+	EXPECT_EQ(thread, self->event.thread);
+	EXPECT_EQ(-EPIPE, km_next_within(self->fd, &self->event, DEADLINE_MS));
+	EXPECT_EQ(-ESRCH, km_attach(self->fd, pid, 0, NULL));
+	EXPECT_TRUE(ended_by(wait_child(pid), SIGKILL));
+	EXPECT_EQ(-ESRCH, km_attach(self->fd, pid, 0, NULL));
+}
+
+/* One END for each NEW, whenever the thread dies; an attach that fails leaves no NEW without it. */
+TEST_F_TIMEOUT(kmview, attach_to_the_dying, 120)
+{
+	int attached = 0, dead = 0;
+
+	for (int i = 0; i < 400; i++) {
+		int news = 0, ends = 0, err;
+		__u64 thread = 0;
+		pid_t pid;
+
+		fflush(NULL);
+		pid = fork();
+		if (pid == 0) {
+			for (volatile int n = 0; n < i * 10; n++)
+				;
+			syscall(__NR_exit, 0);
+		}
+		for (volatile int n = 0; n < 2000; n++)
+			;
+		err = km_attach(self->fd, pid, 0, &thread);
+		if (err)
+			EXPECT_EQ(-ESRCH, err);
+		*(err ? &dead : &attached) += 1;
+		if (!err && i % 2) {
+			NEXT(NEW);
+			news++;
+		}
+		ASSERT_TRUE(ended_with(wait_child(pid), 0));
+		/* END may come after whoever waits for the process is told. */
+		while (!km_next_within(self->fd, &self->event, !err && !ends ? DEADLINE_MS : 0)) {
+			news += self->event.kind == KMVIEW_EVENT_NEW;
+			ends += self->event.kind == KMVIEW_EVENT_END;
+			if (!err)
+				EXPECT_EQ(thread, self->event.thread);
+			if (err && news > ends) {
+				NEXT(END);
+				ends++;
+			}
+		}
+		ASSERT_EQ(news, ends);
+		if (!err)
+			ASSERT_EQ(1, news);
+	}
+	printf("# %d attached, %d dead\n", attached, dead);
 }
 
 TEST_HARNESS_MAIN

@@ -5,6 +5,9 @@
  */
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -978,6 +981,130 @@ TEST_F(creds, yama_and_adoption_for_ever)
 		SKIP(return, "spoils the machine for others: see host/kmview_yama.sh");
 	ASSERT_EQ(0, set_scope(3));
 	EXPECT_EQ(0, all_adopted(EPERM, EPERM, EPERM));
+}
+
+/* --- seccomp ---------------------------------------------------------------------------------------- */
+
+/* Forbids one call. */
+static int confine(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_acct, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = 4, .filter = filter };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+/* A filter sees a call before a session makes another one of it: who is under one makes no session. */
+static int opens_under_a_filter(void)
+{
+	int fd = new_session(), status;
+	struct kmview_event event;
+	char path[64];
+	pid_t pid;
+
+	CHECK(fd >= 0);
+	CHECK(!confine());
+	CHECK(new_session() < 0 && errno == EPERM);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	CHECK(open(path, O_RDWR) < 0 && errno == EPERM);
+	/* Nor does root of a namespace of its own, or whoever it makes. */
+	pid = fork();
+	if (pid == 0) {
+		if (exists("/proc/self/ns/user") && enter_namespace())
+			_exit(1);
+		_exit(new_session() >= 0 ? 2 : errno == EPERM ? 0 : 3);
+	}
+	status = wait_child(pid);
+	CHECK(ended_with(status, 0));
+	/* What was open before has been granted. */
+	CHECK(!km_entries(fd, CALL));
+	pid = km_fork(fd, &event, sleeps);
+	CHECK(pid > 0);
+	kill(pid, SIGKILL);
+	CHECK(!km_next(fd, &event, KMVIEW_EVENT_END));
+	return 0;
+}
+
+static int root_under_a_filter(void)
+{
+	return confine() || new_session() < 0;
+}
+
+TEST_F(creds, seccomp)
+{
+	pid_t pid;
+
+	if (!exists("/proc/sys/kernel/seccomp"))
+		SKIP(return, "no seccomp");
+	EXPECT_EQ(0, run_as(USER, opens_under_a_filter));
+	/* CAP_SYS_ADMIN may do without filters anyway. */
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0)
+		_exit(root_under_a_filter());
+	EXPECT_TRUE(ended_with(wait_child(pid), 0));
+}
+
+/* --- threads of a process with rights of their own ---------------------------------------------- */
+
+static void *thread_of_other(void *arg)
+{
+	/* The C library would tell the other threads. */
+	syscall(__NR_setresgid, OTHER, OTHER, OTHER);
+	syscall(__NR_setresuid, OTHER, OTHER, OTHER);
+	prctl(PR_SET_DUMPABLE, 1);
+	shared->flag[0] = 1;
+	for (;;)
+		pause();
+	return NULL;
+}
+
+static int has_a_thread_of_other(void)
+{
+	pthread_t thread;
+
+	if (setgroups(0, NULL) || pthread_create(&thread, NULL, thread_of_other, NULL))
+		return 1;
+	while (!shared->flag[0])
+		usleep(1000);
+	syscall(__NR_setresgid, USER, USER, USER);
+	syscall(__NR_setresuid, USER, USER, USER);
+	prctl(PR_SET_DUMPABLE, 1);
+	shared->flag[1] = 1;
+	return sleeps();
+}
+
+static int attaches_to_that(void)
+{
+	int fd = new_session();
+	struct kmview_event event;
+
+	CHECK(!km_attach(fd, shared->tid[3], KMVIEW_ATTACH_PROCESS, NULL));
+	CHECK(!km_next(fd, &event, KMVIEW_EVENT_NEW));
+	CHECK(event.tid == shared->tid[3]);
+	CHECK(km_quiet(fd));
+	return 0;
+}
+
+/* The right is needed for each thread. */
+TEST_F(creds, threads_of_another_user)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0)
+		_exit(has_a_thread_of_other());
+	ASSERT_EQ(0, wait_until(shared->flag[1]));
+	shared->tid[3] = pid;
+	EXPECT_EQ(0, run_as(USER, attaches_to_that));
+	kill(pid, SIGKILL);
 }
 
 TEST_HARNESS_MAIN

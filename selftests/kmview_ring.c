@@ -2,6 +2,8 @@
 /*
  * Observing sessions: records in a ring, for which nobody waits but for room.
  */
+#include <linux/userfaultfd.h>
+
 #include "km.h"
 #include "kselftest_harness.h"
 
@@ -604,6 +606,79 @@ TEST_F(ring, many_threads)
 		EXPECT_EQ(200, seen[i].calls);
 	EXPECT_EQ(0, self->ring.head->lost);
 	EXPECT_TRUE(ended_with(wait_child(pid), 0));
+}
+
+/* Memory whose first touch waits until it is given a page. */
+static void *open_trap(int *uffd)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
+	void *page;
+
+	*uffd = syscall(__NR_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	reg.range.start = (unsigned long)page;
+	reg.range.len = PAGE;
+	if (*uffd < 0 || ioctl(*uffd, UFFDIO_API, &api) || ioctl(*uffd, UFFDIO_REGISTER, &reg))
+		return NULL;
+	return page;
+}
+
+struct setter {
+	int fd, result;
+	struct kmview_copy *copies;
+	volatile bool done;
+};
+
+static void *set_copies(void *arg)
+{
+	struct setter *setter = arg;
+	struct kmview_batch batch = {
+		.items = (unsigned long)setter->copies, .count = 2, .item_size = sizeof(*setter->copies),
+	};
+
+	setter->result = km_ioctl(setter->fd, KMVIEW_SET_COPY, &batch);
+	setter->done = true;
+	return NULL;
+}
+
+/* Who has something of the session set keeps nobody else from it, however slow the memory is. */
+TEST_F(ring, copies_from_slow_memory)
+{
+	struct setter setter = { .fd = self->fd };
+	struct kmview_events none = { 0 };
+	struct uffdio_zeropage zero;
+	pthread_t thread;
+	pid_t pid;
+	int uffd;
+
+	setter.copies = open_trap(&uffd);
+	if (!setter.copies)
+		SKIP(return, "no userfaultfd");
+	ASSERT_EQ(0, pthread_create(&thread, NULL, set_copies, &setter));
+	ASSERT_EQ(0, wait_until(km_readable(uffd)));
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		struct kmview_copy copy = {
+			.nr = CALL, .type = KMVIEW_COPY_STRING, .max = 8,
+		};
+		struct kmview_batch batch = {
+			.items = (unsigned long)&copy, .count = 1, .item_size = sizeof(copy),
+		};
+
+		_exit(km_entries(self->fd, -1) || km_ioctl(self->fd, KMVIEW_SET_EVENTS, &none) ||
+		      km_ioctl(self->fd, KMVIEW_SET_COPY, &batch));
+	}
+	EXPECT_TRUE(ended_with(wait_child(pid), 0));
+	EXPECT_FALSE(setter.done);
+	zero = (struct uffdio_zeropage) { .range = {
+		.start = (unsigned long)setter.copies, .len = PAGE } };
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
+	ASSERT_EQ(0, wait_until(setter.done));
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, setter.result);
+	close(uffd);
 }
 
 TEST_HARNESS_MAIN

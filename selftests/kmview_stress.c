@@ -330,4 +330,107 @@ TEST_F(others, attach_a_process)
 	close(fd);
 }
 
+static void *thread_ends(void *arg)
+{
+	return NULL;
+}
+
+static void *thread_breeds(void *arg)
+{
+	shared->flag[3]++;
+	for (;;) {
+		pthread_t thread;
+
+		if (!pthread_create(&thread, NULL, thread_ends, NULL))
+			pthread_join(thread, NULL);
+	}
+	return NULL;
+}
+
+/* A process in which threads come and go all the time. */
+static pid_t start_breeding(int sleepers, int breeders)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		pthread_t thread;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (int i = 0; i < sleepers + breeders; i++)
+			pthread_create(&thread, NULL, i < sleepers ? sleeping_thread : thread_breeds,
+				       NULL);
+		sleeping_thread(NULL);
+	}
+	return pid;
+}
+
+static int attach_to(pid_t pid, unsigned int follow)
+{
+	struct kmview_options options = { .follow = follow };
+	int fd = open("/dev/kmview", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 || km_ioctl(fd, KMVIEW_SET_OPTIONS, &options))
+		return -1;
+	shared->flag[0] = 1;
+	return km_attach(fd, pid, KMVIEW_ATTACH_PROCESS, NULL) ? -1 : fd;
+}
+
+/* The call ends, though new threads come for ever; with the ones that were there. */
+TEST_F_TIMEOUT(others, attach_to_a_process_that_makes_threads, 120)
+{
+	static const unsigned int follow[] = { 0, KMVIEW_FOLLOW_THREADS };
+	const int threads = 300 + 3 + 1;
+
+	for (int i = 0; i < 2; i++) {
+		pid_t pid = start_breeding(300, 3), monitor;
+
+		ASSERT_EQ(0, wait_until(shared->flag[3] == threads));
+		monitor = fork();
+		if (monitor == 0) {
+			int fd = attach_to(pid, follow[i]), news = 0;
+			struct kmview_event event;
+
+			if (fd < 0)
+				_exit(1);
+			while (news < threads) {
+				if (km_next_within(fd, &event, DEADLINE_MS))
+					_exit(2);
+				news += event.kind == KMVIEW_EVENT_NEW;
+			}
+			_exit(0);
+		}
+		EXPECT_TRUE(ended_with(wait_child(monitor), 0));
+		/* If it is still at it, that ends it. */
+		ASSERT_EQ(0, kill(pid, SIGKILL));
+		EXPECT_TRUE(ended_by(wait_child(pid), SIGKILL));
+		shared->flag[3] = 0;
+	}
+}
+
+/* A kill ends the call at any time: here it takes some, and threads come faster than it looks. */
+TEST_F_TIMEOUT(others, killed_while_it_attaches, 120)
+{
+	pid_t pid = start_breeding(1500, 6);
+
+	ASSERT_EQ(0, wait_until(shared->flag[3] == 1500 + 6 + 1));
+	for (int i = 0; i < 10; i++) {
+		pid_t monitor;
+
+		shared->flag[0] = 0;
+		monitor = fork();
+		if (monitor == 0) {
+			attach_to(pid, 0);
+			pause();
+		}
+		ASSERT_EQ(0, wait_until(shared->flag[0]));
+		usleep(any(100000));
+		ASSERT_EQ(0, kill(monitor, SIGKILL));
+		ASSERT_TRUE(ended_by(wait_child(monitor), SIGKILL));
+	}
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	EXPECT_TRUE(ended_by(wait_child(pid), SIGKILL));
+}
+
 TEST_HARNESS_MAIN

@@ -77,7 +77,7 @@ pub(crate) fn adopt(session: &Arc<Session>, port: usize, request: &Adopt) -> Res
         uapi::ADOPT_SELF if request.count == 0 => EventSet::EXEC,
         uapi::ADOPT_NONE if request.count == 0 => {
             let address = task::address(current);
-            session.end_adoptions(|engine| task::address(engine.thread()) == address);
+            session.end_adoptions(|given| given.is_by(address));
             return Ok(());
         }
         _ => return Err(EINVAL),
@@ -85,6 +85,7 @@ pub(crate) fn adopt(session: &Arc<Session>, port: usize, request: &Adopt) -> Res
     if !session.opener.may_adopt_current() {
         return Err(EPERM);
     }
+    let itself = request.what == uapi::ADOPT_SELF;
     let (number, sweeps) = session.begin_adoption()?;
     // From here on, its end is that of the value.
     let adoption = Adoption {
@@ -92,7 +93,7 @@ pub(crate) fn adopt(session: &Arc<Session>, port: usize, request: &Adopt) -> Res
         number,
         sweeps,
         port,
-        itself: request.what == uapi::ADOPT_SELF,
+        itself,
         count: Atomic::new(request.count),
     };
     let engine = Engine::attach_with(
@@ -101,7 +102,7 @@ pub(crate) fn adopt(session: &Arc<Session>, port: usize, request: &Adopt) -> Res
         events,
         AttachOptions::default(),
     )?;
-    session.add_adoption(number, (*engine).clone())?;
+    session.add_adoption(number, itself, (*engine).clone())?;
     engine.release();
     Ok(())
 }

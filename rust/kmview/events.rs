@@ -139,7 +139,10 @@ impl Session {
         loop {
             let item = inner.port(port)?.fifo.pop()?;
             let note = match item {
-                Item::New(id) => inner.thread(id).map(|entry| entry.note_new()),
+                Item::New(id) => inner.thread(id).map(|entry| {
+                    entry.noticed = true;
+                    entry.note_new()
+                }),
                 Item::End(id) => inner.thread(id).map(|entry| entry.note_end()),
                 Item::Event(ticket) => {
                     let entry = inner.threads.get(table::slot_of(ticket));

@@ -38,7 +38,10 @@ use crate::{
         },
         device,
         errno::eopnotsupp,
-        ring::Shared,
+        ring::{
+            now,
+            Shared, //
+        },
         task::{
             self,
             Opener, //
@@ -82,6 +85,7 @@ use kernel::{
     },
 };
 use utrace::{
+    has_ptrace_access,
     thread_by_pid,
     with_ptrace_access,
     Control, //
@@ -136,7 +140,13 @@ enum Nothing {
 }
 
 impl OpenFile {
+    /// # Errors
+    ///
+    /// `ENOMEM`. `EPERM`: a seccomp filter confines the caller.
     pub(crate) fn new() -> Result<Pin<KBox<Self>>> {
+        if task::is_current_confined() {
+            return Err(EPERM);
+        }
         KBox::pin_init(
             pin_init!(OpenFile {
                 opener: Opener::current(),
@@ -449,7 +459,7 @@ impl Queue {
             }
             request.thread = self.add(&thread, request.flags)?;
             if request.flags & uapi::ATTACH_PROCESS != 0 {
-                self.add_process(&thread, request.flags);
+                self.add_process(&thread, request.flags)?;
             }
             Ok(())
         })?;
@@ -457,6 +467,9 @@ impl Queue {
     }
 
     fn add(&self, thread: &Task, flags: u32) -> Result<u64> {
+        if task::is_dead(thread) {
+            return Err(ESRCH);
+        }
         let origin = Origin {
             flags: uapi::BY_ATTACH,
             parent: 0,
@@ -466,6 +479,12 @@ impl Queue {
             sweeps: 0,
         };
         let (id, engine) = tracee::add(&self.session, thread, origin)?;
+        if task::is_dead(thread) {
+            // Its death may have been reported before the engine was there: then nobody else says so.
+            self.session.ended(id, 0);
+            let _ = engine.control(Control::Detach);
+            return Ok(id);
+        }
         if flags & uapi::ATTACH_INTERRUPT != 0 {
             // It may be gone already: its END says so.
             let _ = engine.control(Control::Interrupt);
@@ -473,17 +492,26 @@ impl Queue {
         Ok(id)
     }
 
-    /// All other threads of the process, those too that it makes meanwhile. Ones that cannot be
-    /// reached any more are on their way out.
-    fn add_process(&self, thread: &Task, flags: u32) {
+    /// All other threads of the process that the caller, and the opener, may trace. If new threads are
+    /// followed, those too that are made meanwhile by one that is not in the session yet; if not,
+    /// those that are there now.
+    fn add_process(&self, thread: &Task, flags: u32) -> Result {
+        let follows = self.session.lock().options.follow & uapi::FOLLOW_THREADS != 0;
         loop {
-            let (mut after, mut any) = (0, false);
-            while let Some(next) = task::thread_after(thread, after) {
+            // Those that come while this goes on would keep it going.
+            let (until, mut after, mut any) = (now(), 0, false);
+            while let Some(next) = task::thread_after(thread, after, until) {
+                if task::is_current_dying() {
+                    return Err(EINTR);
+                }
                 after = next.pid();
-                any |= self.add(&next, flags).is_ok();
+                // Whom none of this reaches is on its way out, or somebody else's.
+                any |= has_ptrace_access(&next)
+                    && self.session.opener.may_trace(&next)
+                    && self.add(&next, flags).is_ok();
             }
-            if !any {
-                return;
+            if !any || !follows {
+                return Ok(());
             }
         }
     }
@@ -602,19 +630,24 @@ impl Queue {
         if batch.count != 0 && size == 0 {
             return Err(EINVAL);
         }
+        for i in 0..batch.count as usize {
+            let addr = (batch.items as usize).wrapping_add(i * size);
+            // Without the lock: how long that memory takes is up to its owner.
+            let copy: abi::Copy = abi::read(addr, size)?;
+            self.set_copy(&copy)?;
+        }
+        Ok(())
+    }
+
+    fn set_copy(&self, copy: &abi::Copy) -> Result {
         let session = &self.session;
         let _alone = session.settings.lock();
         if session.copies.as_ref().is_none() {
             session.copies.populate(Copies::new()?);
         }
-        let copies = session.copies.as_ref().ok_or(ENOMEM)?;
-        for i in 0..batch.count as usize {
-            let addr = (batch.items as usize).wrapping_add(i * size);
-            let copy: abi::Copy = abi::read(addr, size)?;
-            let has = copies.set(&copy)?;
-            let filter = &session.filter;
-            filter.set_copies(copy.abi as usize, copy.nr, has);
-        }
+        let has = session.copies.as_ref().ok_or(ENOMEM)?.set(copy)?;
+        let filter = &session.filter;
+        filter.set_copies(copy.abi as usize, copy.nr, has);
         Ok(())
     }
 

@@ -176,7 +176,23 @@ pub(crate) struct Session {
     pub(crate) paths: SpinLock<Option<Arc<Paths>>>,
     /// The engines that wait for the children of monitors, or for their exec.
     #[pin]
-    adoptions: Mutex<KVec<(u64, EngineRef)>>,
+    adoptions: Mutex<KVec<Given>>,
+}
+
+/// One adoption.
+pub(crate) struct Given {
+    number: u64,
+    /// The address of the thread that gives.
+    thread: usize,
+    /// Itself, not its children.
+    itself: bool,
+    engine: EngineRef,
+}
+
+impl Given {
+    pub(crate) fn is_by(&self, thread: usize) -> bool {
+        self.thread == thread
+    }
 }
 
 /// What became of an event that a thread wanted to wait with.
@@ -464,6 +480,9 @@ impl Session {
             inner.push(port, Item::New(id));
         }
         if self.filter.records(Kind::New) {
+            if let Some(entry) = inner.thread(id) {
+                entry.noticed = true;
+            }
             inner.note(port, Item::New(id));
         }
         Ok((id, fds))
@@ -556,7 +575,8 @@ impl Session {
         drop(engine);
     }
 
-    /// The engine of a thread has gone, whatever the reason. Without an END if it was let go.
+    /// The engine of a thread has gone, or there was none to be had. Whoever lets a thread go takes it
+    /// out first, or has it do so; of any other one END tells, unless nobody has been told of it yet.
     pub(crate) fn engine_gone(&self, id: u64) {
         let mut inner = self.lock();
         let Some(entry) = inner.thread(id) else {
@@ -565,10 +585,20 @@ impl Session {
         if entry.ended.is_some() {
             return;
         }
-        let removed = inner.remove(id);
-        inner.note_end();
+        let never = entry.engine.is_none() && !entry.noticed;
+        if never || entry.release == Release::Detach {
+            let removed = inner.remove(id);
+            inner.note_end();
+            drop(inner);
+            drop(removed);
+            return;
+        }
+        let flags = match task::is_dead(&entry.task) {
+            true => 0,
+            false => uapi::OUT_OF_REACH,
+        };
         drop(inner);
-        drop(removed);
+        self.ended(id, flags);
     }
 
     /// Lets a thread go: it runs on by itself.
@@ -675,32 +705,44 @@ impl Session {
         Ok((inner.number(0), inner.sweeps))
     }
 
-    pub(crate) fn add_adoption(&self, number: u64, engine: EngineRef) -> Result {
-        self.adoptions.lock().push((number, engine), GFP_KERNEL)?;
+    /// An adoption by the current thread, of itself or its children, has its engine. It takes the place
+    /// of the one before.
+    pub(crate) fn add_adoption(&self, number: u64, itself: bool, engine: EngineRef) -> Result {
+        let thread = task::address(engine.thread());
+        let given = Given {
+            number,
+            thread,
+            itself,
+            engine,
+        };
+        self.adoptions.lock().push(given, GFP_KERNEL_ACCOUNT)?;
+        self.end_adoptions(|other| {
+            other.is_by(thread) && other.itself == itself && other.number != number
+        });
         Ok(())
     }
 
     /// The engine of an adoption has gone.
     pub(crate) fn end_adoption(&self, number: u64) {
         let mut adoptions = self.adoptions.lock();
-        let found = adoptions.iter().position(|(other, _)| *other == number);
-        let engine = found.and_then(|i| adoptions.remove(i).ok());
+        let found = adoptions.iter().position(|given| given.number == number);
+        let given = found.and_then(|i| adoptions.remove(i).ok());
         drop(adoptions);
-        drop(engine);
+        drop(given);
         let mut inner = self.lock();
         inner.adopters -= 1;
         inner.note_end();
     }
 
     /// Ends those that are meant.
-    pub(crate) fn end_adoptions(&self, mut which: impl FnMut(&EngineRef) -> bool) {
+    pub(crate) fn end_adoptions(&self, which: impl Fn(&Given) -> bool) {
         loop {
             let mut adoptions = self.adoptions.lock();
-            let found = adoptions.iter().position(|(_, engine)| which(engine));
-            let engine = found.and_then(|i| adoptions.remove(i).ok());
+            let found = adoptions.iter().position(&which);
+            let given = found.and_then(|i| adoptions.remove(i).ok());
             drop(adoptions);
-            let Some((_, engine)) = engine else { return };
-            let _ = engine.control(Control::Detach);
+            let Some(given) = given else { return };
+            let _ = given.engine.control(Control::Detach);
         }
     }
 }

@@ -93,6 +93,8 @@ pub(crate) struct Entry {
     pub(crate) extra: EventSet,
     /// Its NEW has been queued.
     pub(crate) announced: bool,
+    /// Its NEW has been read, or recorded.
+    pub(crate) noticed: bool,
     /// When it came, and when it ended.
     pub(crate) came: u64,
     pub(crate) went: u64,
@@ -140,6 +142,7 @@ impl Entry {
             release: Release::Nothing,
             extra: EventSet::NONE,
             announced: false,
+            noticed: false,
             came: 0,
             went: 0,
             owed: false,

@@ -130,7 +130,7 @@ pub(crate) fn add(
     };
     let (id, fds) = session.insert(thread, origin, extra, !waits)?;
     let engine = attach(session, thread, id, origin, fds, extra).inspect_err(|_| {
-        session.ended(id, uapi::OUT_OF_REACH);
+        session.engine_gone(id);
     })?;
     session.set_engine(id, &engine);
     if fresh {

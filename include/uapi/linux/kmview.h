@@ -19,6 +19,9 @@
  * in views, a call so goes from the innermost one outwards to the kernel, and its result back the
  * other way.
  *
+ * Seccomp comes first: a filter does not see what a session makes of a call. So open(2) of /dev/kmview
+ * fails (EPERM) under seccomp without CAP_SYS_ADMIN; a descriptor from before, or from others, is a grant.
+ *
  * All structures have the same layout for 32-bit and 64-bit programs. All reserved fields and
  * unknown flags must be 0 (EINVAL). Structures grow at their end only, and their size is part of
  * the number of each ioctl: a smaller one means 0 for what is missing, and of a larger one what the
@@ -220,7 +223,8 @@ struct kmview_exchange {
 /*
  * KMVIEW_ADOPT: the caller's own business, if who opened the session might ptrace it (EPERM); the one
  * who has the session gets what it asks for. It is over when the caller loads a program that is out
- * of the opener's reach: see above.
+ * of the opener's reach: see above. Each CHILDREN of a thread replaces its CHILDREN before, in the same
+ * session, and each SELF its SELF.
  *
  * Security modules say what they say to PTRACE_TRACEME, of the caller as the child and who opened the
  * session, with the rights of that time, as the parent (EPERM). They are asked again when a process is
@@ -247,7 +251,12 @@ struct kmview_adopt {
  * what PTRACE_ATTACH needs (EPERM), but not that nobody traces it; of the caller, and but for security
  * modules also of who opened the session: nobody gains rights by being handed a descriptor, or by
  * handing one on. EEXIST: it is in the session.
- * EINVAL: it is of the caller's own process. ESRCH: it is not there.
+ * EINVAL: it is of the caller's own process. ESRCH: it is not there, or dead. One that dies meanwhile
+ * has its NEW and END, if this succeeds.
+ *
+ * With KMVIEW_ATTACH_PROCESS these errors are those of the thread that is named. Others that may not be
+ * attached, as each has rights of its own, are left out; so are, unless KMVIEW_FOLLOW_THREADS is on,
+ * those that the process makes meanwhile.
  */
 #define KMVIEW_ATTACH_PROCESS	(1U << 0)
 /* Have it leave a system call that it is blocked in, as for a signal that restarts it. */

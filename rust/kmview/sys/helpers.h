@@ -100,6 +100,7 @@ struct kmview_opener {
 	struct pid_namespace *pid_ns;
 };
 
+bool kmview_is_confined(void);
 void kmview_opener_init(struct kmview_opener *opener);
 void kmview_opener_get(const struct kmview_opener *opener);
 void kmview_opener_free(struct kmview_opener *opener);
@@ -108,8 +109,9 @@ bool kmview_opener_may_access(const struct kmview_opener *opener, struct task_st
 int kmview_tid(const struct kmview_opener *opener, struct task_struct *task);
 int kmview_tgid(const struct kmview_opener *opener, struct task_struct *task);
 void kmview_kill(struct task_struct *task);
+bool kmview_is_dead(struct task_struct *task);
 bool kmview_is_dying(struct task_struct *task);
-struct task_struct *kmview_thread_after(struct task_struct *task, int after);
+struct task_struct *kmview_thread_after(struct task_struct *task, int after, u64 until);
 bool kmview_same_process(struct task_struct *a, struct task_struct *b);
 
 #endif

@@ -7,9 +7,19 @@
 #include <linux/sched/exec_state.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/seccomp.h>
 #include <linux/uidgid.h>
 
 #include "helpers.h"
+
+/*
+ * A filter sees a call before we do: one that a session made of it, or that a thread without a filter
+ * made for it, it would not see. The rule is that of PTRACE_O_SUSPEND_SECCOMP.
+ */
+bool kmview_is_confined(void)
+{
+	return seccomp_mode(&current->seccomp) != SECCOMP_MODE_DISABLED && !capable(CAP_SYS_ADMIN);
+}
 
 void kmview_opener_init(struct kmview_opener *opener)
 {
@@ -99,19 +109,27 @@ void kmview_kill(struct task_struct *task)
 	send_sig(SIGKILL, task, 1);
 }
 
+bool kmview_is_dead(struct task_struct *task)
+{
+	return READ_ONCE(task->exit_state);
+}
+
 bool kmview_is_dying(struct task_struct *task)
 {
 	return fatal_signal_pending(task);
 }
 
-/* The thread of @task's process with the lowest number above @after, with a reference; or NULL. */
-struct task_struct *kmview_thread_after(struct task_struct *task, int after)
+/*
+ * Of the threads of @task's process that were made until @until, that with the lowest number above
+ * @after, with a reference; or NULL.
+ */
+struct task_struct *kmview_thread_after(struct task_struct *task, int after, u64 until)
 {
 	struct task_struct *thread, *next = NULL;
 
 	rcu_read_lock();
 	for_each_thread(task, thread) {
-		if (thread->exit_state || thread->pid <= after)
+		if (thread->exit_state || thread->pid <= after || thread->start_time > until)
 			continue;
 		if (!next || thread->pid < next->pid)
 			next = thread;

@@ -82,6 +82,12 @@ impl Drop for Opener {
     }
 }
 
+/// Whether the current thread is under a seccomp filter that it may not do without.
+pub(crate) fn is_current_confined() -> bool {
+    // SAFETY: No requirements.
+    unsafe { bindings::kmview_is_confined() }
+}
+
 /// Sends SIGKILL.
 pub(crate) fn kill(task: &Task) {
     // SAFETY: The thread is valid.
@@ -92,16 +98,23 @@ pub(crate) fn kill_current() {
     kill(kernel::current!());
 }
 
+/// Whether it is a zombie, or no longer even that.
+pub(crate) fn is_dead(task: &Task) -> bool {
+    // SAFETY: The thread is valid.
+    unsafe { bindings::kmview_is_dead(task.as_ptr()) }
+}
+
 /// Whether the current thread was killed, and only has not noticed yet.
 pub(crate) fn is_current_dying() -> bool {
     // SAFETY: The current thread is valid.
     unsafe { bindings::kmview_is_dying(Task::current_raw()) }
 }
 
-/// The thread of the same process with the lowest number above `after`.
-pub(crate) fn thread_after(task: &Task, after: i32) -> Option<ARef<Task>> {
+/// Of the threads of the same process that were made until `until`, that with the lowest number above
+/// `after`.
+pub(crate) fn thread_after(task: &Task, after: i32, until: u64) -> Option<ARef<Task>> {
     // SAFETY: The thread is valid.
-    let next = unsafe { bindings::kmview_thread_after(task.as_ptr(), after) };
+    let next = unsafe { bindings::kmview_thread_after(task.as_ptr(), after, until) };
     // SAFETY: The function gave a reference, which becomes ours.
     NonNull::new(next.cast::<Task>()).map(|next| unsafe { ARef::from_raw(next) })
 }

@@ -103,6 +103,12 @@ pub fn current_may_be_traced_by(tracer: &Credential) -> Result {
     global::get().ptrace_access.by(tracer)
 }
 
+/// What [`with_ptrace_access`] asks, of another thread of its process, from its `f`: each thread has
+/// credentials of its own.
+pub fn has_ptrace_access(thread: &Task) -> bool {
+    global::get().ptrace_access.has(thread)
+}
+
 /// Whether threads can be stepped by one instruction: `arch_has_single_step()`. From any context.
 pub fn has_single_step() -> bool {
     true
@@ -389,7 +395,7 @@ impl<T: Tracer> Engine<T> {
         wanted: Interest,
         exclusive: Option<Match>,
     ) -> Result<Self> {
-        let shell = KBox::new(Shell(tracer), GFP_KERNEL)?;
+        let shell = KBox::new(Shell(tracer), GFP_KERNEL_ACCOUNT)?;
         let engine = match exclusive {
             None => attach::attach(thread, shell, wanted, None)?,
             Some(which) => {

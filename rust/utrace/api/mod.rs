@@ -47,6 +47,7 @@ pub use examine::{
 pub use handle::{
     current_may_be_traced_by,
     has_block_step,
+    has_ptrace_access,
     has_single_step,
     thread_by_pid,
     with_ptrace_access,

@@ -219,7 +219,9 @@ fn add(
     loop {
         // Memory first, then the lock; again if the list has grown meanwhile.
         let room = count(&utrace.list.lock()) + 1;
-        let mut all = UniqueArc::new(Engines(KVec::with_capacity(room, GFP_KERNEL)?), GFP_KERNEL)?;
+        // Charged, as all that comes with an engine, to who attaches.
+        let engines = Engines(KVec::with_capacity(room, GFP_KERNEL_ACCOUNT)?);
+        let mut all = UniqueArc::new(engines, GFP_KERNEL_ACCOUNT)?;
         let mut list = utrace.list.lock();
         if list.closed {
             return Ok(false);

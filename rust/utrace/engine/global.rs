@@ -70,7 +70,7 @@ pub(crate) struct Slot(RBTreeNodeReservation<Key, Arc<Engine>>);
 
 impl Slot {
     pub(crate) fn new() -> Result<Self> {
-        Ok(Slot(RBTreeNodeReservation::new(GFP_KERNEL)?))
+        Ok(Slot(RBTreeNodeReservation::new(GFP_KERNEL_ACCOUNT)?))
     }
 }
 

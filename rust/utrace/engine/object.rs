@@ -108,7 +108,7 @@ impl Engine {
                 wants_exit: AtomicFlag::new(false),
                 payload,
             },
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?)
     }
 

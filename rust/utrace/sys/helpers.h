@@ -66,6 +66,7 @@ int utrace_death_signal(struct task_struct *task, bool let_go);
 void utrace_set_group_exit_code(int code);
 const struct linux_binfmt *utrace_current_binfmt(void);
 struct task_struct *utrace_task_by_pid(int nr);
+bool utrace_may_ptrace(unsigned long may_access_fn, struct task_struct *task);
 int utrace_ptrace_begin(unsigned long may_access_fn, struct task_struct *task);
 void utrace_ptrace_end(struct task_struct *task);
 int utrace_ptrace_by(unsigned long access_check_fn, const struct cred *cred);

@@ -78,6 +78,12 @@ struct task_struct *utrace_task_by_pid(int nr)
 	return task;
 }
 
+/* @fn is ptrace_may_access(), not exported. */
+bool utrace_may_ptrace(unsigned long fn, struct task_struct *task)
+{
+	return utrace_call2(fn, (unsigned long)task, PTRACE_MODE_ATTACH_REALCREDS) & 0xff;
+}
+
 /*
  * Whether the caller may trace @task, as PTRACE_ATTACH asks. If so, @task does not change its
  * credentials by an exec until utrace_ptrace_end(). @fn is ptrace_may_access(), not exported.
@@ -86,7 +92,7 @@ int utrace_ptrace_begin(unsigned long fn, struct task_struct *task)
 {
 	if (mutex_lock_interruptible(&task->signal->cred_guard_mutex))
 		return -ERESTARTNOINTR;
-	if (utrace_call2(fn, (unsigned long)task, PTRACE_MODE_ATTACH_REALCREDS) & 0xff)
+	if (utrace_may_ptrace(fn, task))
 		return 0;
 	mutex_unlock(&task->signal->cred_guard_mutex);
 	return -EPERM;

@@ -111,6 +111,13 @@ impl PtraceAccess {
         })
     }
 
+    /// Whether the caller may trace `task`, now.
+    #[inline(never)]
+    pub(crate) fn has(self, task: &Task) -> bool {
+        // SAFETY: `task` is valid, and the address is that of the function.
+        unsafe { bindings::utrace_may_ptrace(self.may_access, task.as_ptr()) }
+    }
+
     /// If the caller may trace `task`: it executes no program until the guard goes. May sleep.
     #[inline(never)]
     pub(crate) fn begin(self, task: &Task) -> Result<PtraceGuard<'_>> {

@@ -16,6 +16,9 @@ pub enum Error {
     /// `/dev/kmview` is there, but not for us.
     #[error("no permission to open /dev/kmview: ask for its group or mode to be set, or be root")]
     DevicePermission,
+    /// We are under a seccomp filter, as in a container.
+    #[error("/dev/kmview is not for processes under a seccomp filter, as in a container: start this outside of it, or with CAP_SYS_ADMIN")]
+    Confined,
     /// The device speaks another version of the protocol.
     #[error("the kernel's kmview speaks version {kernel}, this program {program}: one of them is to be updated")]
     Version {
@@ -55,7 +58,7 @@ impl Error {
             Error::Version { .. } => None,
             Error::Unsupported(_) => Some(libc::EOPNOTSUPP),
             Error::Stale(_) => Some(libc::ESTALE),
-            Error::NotPermitted(_) => Some(libc::EPERM),
+            Error::Confined | Error::NotPermitted(_) => Some(libc::EPERM),
             Error::Spawn(err) | Error::Os(_, err) => err.raw_os_error(),
         }
     }

@@ -216,7 +216,8 @@ impl Session {
             .open(DEVICE)
             .map_err(|err| match err.raw_os_error() {
                 Some(libc::ENOENT | libc::ENODEV | libc::ENXIO) => Error::NotLoaded,
-                Some(libc::EACCES | libc::EPERM) => Error::DevicePermission,
+                Some(libc::EACCES) => Error::DevicePermission,
+                Some(libc::EPERM) => Error::Confined,
                 _ => Error::Os("open /dev/kmview", err),
             })?;
         Self::from_fd(file.into())
