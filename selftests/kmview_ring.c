@@ -249,6 +249,47 @@ TEST_F(ring, deselected_while_waiting_for_room)
 	}
 }
 
+static void *exec_here(void *arg)
+{
+	shared->tid[1] = ut_gettid();
+	execl("/bin/busybox", "busybox", "sleep", "1000", NULL);
+	return NULL;
+}
+
+static long do_exec_by_another(long *args)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, exec_here, NULL))
+		return -1;
+	for (;;)
+		pause();
+	return 0;
+}
+
+/* The thread has another number by then. */
+TEST_F(ring, exec_waits_for_room)
+{
+	struct kmview_events events = { .record = KMVIEW_MASK(KMVIEW_EVENT_EXEC) };
+
+	OPEN(0, 0);
+	SELECT(RECORD_ENTRY, CALL);
+	ASSERT_EQ(0, km_ioctl(self->fd, KMVIEW_SET_EVENTS, &events));
+	ATTACH();
+	/* No more, and no less, than there is room for. */
+	ASSERT_EQ(0, tracee_run(&self->tracee, do_calls, SMALL / sizeof(struct kmview_record)));
+	EXPECT_RESULT(0);
+	ASSERT_EQ(0, tracee_run(&self->tracee, do_exec_by_another, 0));
+	ASSERT_EQ(0, wait_until(__atomic_load_n(&self->ring.head->waiting, __ATOMIC_RELAXED) == 1));
+	while (ring_next(&self->ring))
+		;
+	ring_done(self->fd, &self->ring);
+	ASSERT_EQ(0, wait_until((self->record = ring_next(&self->ring))));
+	EXPECT_EQ(KMVIEW_EVENT_EXEC, self->record->event.kind);
+	EXPECT_EQ(shared->tid[1], self->record->event.exec.former_tid);
+	EXPECT_EQ(self->tracee.pid, self->record->event.tid);
+}
+
 TEST_F(ring, lossy)
 {
 	int got = 0;

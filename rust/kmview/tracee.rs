@@ -85,6 +85,8 @@ pub(crate) struct Tracee {
     ret: AtomicU32,
     /// Its engine hears of the exits of calls, as far as it asks for them; likewise.
     hears: AtomicFlag,
+    /// The number that it had before the exec that is its event; likewise.
+    former: AtomicU32,
     /// It has been called for the entry of some call; likewise.
     called: AtomicFlag,
     /// The call that it is in, if that is counted; likewise.
@@ -154,6 +156,7 @@ fn attach(
         origin,
         ret: AtomicU32::new(BY_FILTER),
         hears: AtomicFlag::new(false),
+        former: AtomicU32::new(0),
         called: AtomicFlag::new(false),
         running: Running::new(),
         own <- Own::new(fds),
@@ -699,23 +702,26 @@ impl Tracer for Tracee {
             return decided(this.decide(report.ticket_number(), None));
         }
         let session = &this.session;
-        let numbers = session.opener.numbers(report.thread());
-        let former_tid = session.update_numbers(this.id, numbers);
-        if !session.opener.may_trace(report.thread()) {
-            if let Policy::Kill = session.lock().policy() {
-                task::kill_current();
+        if turn == Turn::First {
+            let numbers = session.opener.numbers(report.thread());
+            this.former
+                .store(session.update_numbers(this.id, numbers) as u32);
+            if !session.opener.may_trace(report.thread()) {
+                if let Policy::Kill = session.lock().policy() {
+                    task::kill_current();
+                }
+                session.ended(this.id, uapi::OUT_OF_REACH);
+                return Action::Detach;
             }
-            session.ended(this.id, uapi::OUT_OF_REACH);
-            return Action::Detach;
+            this.running.exec();
+            this.own.exec(session, this.id);
         }
-        this.running.exec();
-        this.own.exec(session, this.id);
         let wanted = this.wanted(turn, || Wanted::kind(session, Kind::Exec));
         if wanted.is_nothing() {
             return Action::Resume;
         }
         let body = Body::Exec(abi::Exec {
-            former_tid,
+            former_tid: this.former.load() as i32,
             reserved: 0,
         });
         let mut event = abi::event(Kind::Exec, body);
