@@ -148,6 +148,8 @@ TEST_F(seed, late_duplicate_does_not_swallow_the_next_stop)
 	ASSERT_EQ(0, wait_parked(self->tracee.pid));
 	EXPECT_EQ(FOUND_PARKED, ut_resume(self->fd, self->engine, first.ticket));
 	ASSERT_EQ(0, tracee_result(&self->tracee, &r));
+	/* It is done with its callbacks: it waits for the next command. */
+	ASSERT_EQ(0, wait_state(self->tracee.pid, 'S'));
 	/* Duplicates while nothing is stopped, with and without ticket: not remembered. */
 	EXPECT_EQ(-ESTALE, ut_resume(self->fd, self->engine, first.ticket));
 	EXPECT_EQ(FOUND_NOTHING, ut_resume(self->fd, self->engine, 0));
