@@ -1008,7 +1008,7 @@ TEST_F(capi, set_events_errors)
 		EXPECT_EQ(ENTRY | 1 << bit, uc_info(self->fd, engine).flags);
 	}
 	/* The historic header's own bit. */
-	EXPECT_EQ(0, ut_op(self->fd, UT_SET_EVENTS, engine, ENTRY | 1 << 14));
+	EXPECT_EQ(0, ut_set_events(self->fd, engine, ENTRY | 1 << 14));
 	EXPECT_EQ(ENTRY, uc_info(self->fd, engine).flags);
 	EXPECT_EQ(-EINVAL, ut_op(self->fd, UT_SET_EVENTS, engine, 1 << 15));
 	EXPECT_EQ(-EINVAL, ut_op(self->fd, UT_SET_EVENTS, engine, 1U << 31));
