@@ -68,15 +68,14 @@ pub fn errno(number: i32) -> (Cow<'static, str>, &'static str) {
 
 /// What the C library says of it, as other programs do.
 fn meaning(number: i32) -> &'static str {
-    static MEANINGS: OnceLock<Vec<String>> = OnceLock::new();
-    let meanings = MEANINGS.get_or_init(|| {
-        let meaning = |number| {
-            let text = io::Error::from_raw_os_error(number).to_string();
-            text.split(" (os error").next().unwrap_or(&text).to_owned()
-        };
-        (0..200).map(meaning).collect()
-    });
-    meanings.get(number as usize).map_or("", |meaning| meaning)
+    static MEANINGS: [OnceLock<String>; 200] = [const { OnceLock::new() }; 200];
+    let Some(place) = MEANINGS.get(number as usize) else {
+        return "";
+    };
+    place.get_or_init(|| {
+        let text = io::Error::from_raw_os_error(number).to_string();
+        text.split(" (os error").next().unwrap_or(&text).to_owned()
+    })
 }
 
 /// The errno of this name or number.
