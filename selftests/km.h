@@ -173,6 +173,19 @@ static inline pid_t km_fork(int fd, struct kmview_event *event, int (*function)(
 	return pid;
 }
 
+/* For tests whose fixture has a tracee: what it has returned. */
+#define RESULT() ({								\
+	long _r = 0;								\
+	ASSERT_EQ(0, tracee_result(&self->tracee, &_r));			\
+	_r;									\
+})
+
+/* Has it make a call that does not wait. */
+#define MAKE(...) ({								\
+	ASSERT_EQ(0, tracee_syscall(&self->tracee, __VA_ARGS__));		\
+	RESULT();								\
+})
+
 /* Makes calls, threads and processes. */
 static inline void *busy_thread(void *arg)
 {

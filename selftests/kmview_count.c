@@ -63,17 +63,6 @@ FIXTURE_TEARDOWN(count)
 
 #define NEXT(kind) ASSERT_EQ(0, km_next(self->fd, &self->event, KMVIEW_EVENT_##kind))
 
-#define RESULT() ({								\
-	long _r = 0;								\
-	ASSERT_EQ(0, tracee_result(&self->tracee, &_r));			\
-	_r;									\
-})
-
-#define MAKE(...) ({								\
-	ASSERT_EQ(0, tracee_syscall(&self->tracee, __VA_ARGS__));		\
-	RESULT();								\
-})
-
 #define EXPECT_COUNT(nr, expected_calls, expected_returns, expected_errors) do {	\
 	struct kmview_count _c = count_of(self->fd, nr);			\
 	EXPECT_EQ(expected_calls, _c.calls);					\

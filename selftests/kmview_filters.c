@@ -90,18 +90,6 @@ FIXTURE_TEARDOWN(filters)
 #define RUN() ASSERT_EQ(0, km_run(self->fd, self->event.ticket))
 #define ADD(number) ASSERT_EQ(0, set_fds(self->fd, self->thread, KMVIEW_FDS_ADD, number))
 
-#define RESULT() ({								\
-	long _r = 0;								\
-	ASSERT_EQ(0, tracee_result(&self->tracee, &_r));			\
-	_r;									\
-})
-
-/* Has the tracee make a call that is no event. */
-#define MAKE(...) ({								\
-	ASSERT_EQ(0, tracee_syscall(&self->tracee, __VA_ARGS__));		\
-	RESULT();								\
-})
-
 /* Whether a call of the tracee is an event. It is let go on. */
 #define IS_EVENT(...) ({							\
 	struct pollfd _p[2] = { { .fd = self->fd, .events = POLLIN },		\

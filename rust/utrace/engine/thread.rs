@@ -436,8 +436,9 @@ impl Utrace {
         self.own_work.cancel(self, self.task(), cancel);
     }
 
-    /// Notified, under `list`, when a callback ends, an engine has been cleaned up, or nobody examines
-    /// the thread any more. Other threads share it: who waits looks again.
+    /// Notified when a callback ends, an engine has been cleaned up, or nobody examines the thread any
+    /// more; what is waited for changes, or is announced, under `list`. Other threads share it: who
+    /// waits looks again.
     pub(crate) fn settled(&self) -> &'static CondVar {
         global::get().settled.of(core::ptr::from_ref(self).addr())
     }

@@ -221,7 +221,8 @@ impl Signal {
     pub(crate) fn copy(&self) -> Self {
         // INVARIANT: As that.
         Signal {
-            // SAFETY: It is plain data.
+            // SAFETY: By the type invariant it is plain data; the queue's entry, to which both point,
+            // is only ever compared with what is queued.
             raw: unsafe { core::ptr::read(&self.raw) },
             number: self.number,
             _not_send: NotThreadSafe,
