@@ -18,7 +18,8 @@ use crate::{
         uapi::{
             self,
             Kind, //
-        }, //
+        },
+        wait, //
     },
     table::{
         self,
@@ -191,9 +192,10 @@ impl Session {
         }
     }
 
-    /// Gives an answer.
-    pub(crate) fn answer(&self, answer: &Answer) -> Result {
+    /// Gives an answer. By a monitor that next waits for the events of the queue `next`, if any.
+    pub(crate) fn answer(&self, answer: &Answer, next: Option<usize>) -> Result {
         let mut inner = self.lock();
+        let next_is_empty = next.is_some_and(|port| inner.is_empty(port));
         let entry = inner.waiting(answer.ticket)?;
         if !entry.accepts(answer) {
             return Err(EINVAL);
@@ -218,6 +220,9 @@ impl Session {
             entry.release = Release::Resume;
             Ok(())
         } else {
+            if next_is_empty {
+                wait::sleep_is_near();
+            }
             resume(entry)
         };
         inner.waiting -= 1;

@@ -420,10 +420,13 @@ impl Queue {
 
         let size = request.answer_size as usize;
         let (mut failed, mut answer) = (0, Answer::default());
-        for i in 0..request.nr_answers as usize {
+        let count = request.nr_answers as usize;
+        let waits = request.max_events != 0 && request.timeout != 0;
+        for i in 0..count {
             let addr = (request.answers as usize).wrapping_add(i * size);
             abi::read_to(&mut answer, addr, size)?;
-            let error = match self.session.answer(&answer) {
+            let next = (waits && i + 1 == count).then_some(self.port);
+            let error = match self.session.answer(&answer, next) {
                 Ok(()) => 0,
                 Err(err) => {
                     failed += 1;
@@ -670,7 +673,7 @@ impl Queue {
     fn ioctl(&self, number: u32, arg: usize, size: usize) -> Result<isize> {
         match number {
             nr::EXCHANGE => return self.exchange(arg, size),
-            nr::ANSWER => self.session.answer(&abi::read(arg, size)?)?,
+            nr::ANSWER => self.session.answer(&abi::read(arg, size)?, None)?,
             nr::SET_OPTIONS => self.set_options(&abi::read(arg, size)?)?,
             nr::SET_CALLS => self.set_calls(&abi::read(arg, size)?)?,
             nr::SET_EVENTS => self.set_events(&abi::read(arg, size)?)?,

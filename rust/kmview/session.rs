@@ -272,6 +272,11 @@ impl Inner {
         port.wait.wake_one();
     }
 
+    /// Whether a queue has nothing to be read.
+    pub(crate) fn is_empty(&mut self, port: usize) -> bool {
+        self.port(port).is_none_or(|port| port.fifo.is_empty())
+    }
+
     /// Nothing more will come, until somebody attaches.
     pub(crate) fn is_over(&self) -> bool {
         self.ever && self.live == 0 && self.adopters == 0
@@ -279,7 +284,7 @@ impl Inner {
 
     /// [`Self::is_over`], and everything in the queue has been read.
     pub(crate) fn is_at_end(&mut self, port: usize) -> bool {
-        self.is_over() && self.port(port).is_none_or(|port| port.fifo.is_empty())
+        self.is_over() && self.is_empty(port)
     }
 
     /// Tells the readers, if it is.

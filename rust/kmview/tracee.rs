@@ -35,7 +35,8 @@ use crate::{
         uapi::{
             self,
             Kind, //
-        }, //
+        },
+        wait, //
     },
     thread::{
         Entry,
@@ -504,12 +505,19 @@ impl Tracee {
         };
         match taken {
             Posted::Closed(policy) => self.fail_entry(report, policy),
+            Posted::Waits if self.may_be_answered() => self.take_entry(report),
             Posted::Passed if selected.has(Selected::FOLLOW) => {
                 self.follow_call(report);
                 Action::Resume.into()
             }
             other => posted(other).into(),
         }
+    }
+
+    /// Whether the monitor, or anybody, has run since the event was queued: there may be an answer,
+    /// without a sleep. Not for an event that waits for room.
+    fn may_be_answered(&self) -> bool {
+        self.stage.load() == POSTED && wait::give_way()
     }
 
     fn fail_entry(&self, report: &mut SyscallEntryReport<'_>, policy: Policy) -> SyscallAction {
@@ -669,18 +677,22 @@ impl Tracer for Tracee {
         event.arch = arch;
         event.ip = report.ip() as u64;
         event.sp = report.sp() as u64;
-        if wanted.record && selected.has(Selected::COPY_RETURN) {
+        let taken = if wanted.record && selected.has(Selected::COPY_RETURN) {
             let call = Call {
                 abi: filter::abi_of(arch),
                 nr,
                 args: &report.args(),
                 result: Some(result),
             };
-            return this.with_copies(&call, move |data| {
-                posted(take!(this, report, wanted, event, data))
-            });
+            let report = &*report;
+            this.with_copies(&call, move |data| take!(this, report, wanted, event, data))
+        } else {
+            take!(this, report, wanted, event)
+        };
+        match taken {
+            Posted::Waits if this.may_be_answered() => this.take_return(report),
+            other => posted(other),
         }
-        posted(take!(this, report, wanted, event))
     }
 
     fn clone(this: ArcBorrow<'_, Self>, report: &mut CloneReport<'_>) -> Action {

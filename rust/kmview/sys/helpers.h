@@ -47,6 +47,8 @@ void kmview_sleeper_init(void);
 bool kmview_sleeper_begin(struct task_struct **sleeper);
 long kmview_sleeper_sleep(struct task_struct **sleeper, long timeout);
 bool kmview_sleeper_wake(struct task_struct **sleeper);
+void kmview_sleep_is_near(void);
+bool kmview_give_way(void);
 void kmview_pollers_init(struct wait_queue_head *pollers);
 void kmview_pollers_free(struct wait_queue_head *pollers);
 void kmview_pollers_add(struct wait_queue_head *pollers, struct file *file,

@@ -59,6 +59,20 @@ impl Sleeper {
     }
 }
 
+/// The current thread is about to wake another one, and then to sleep. From any context.
+pub(crate) fn sleep_is_near() {
+    // SAFETY: No requirements.
+    unsafe { bindings::kmview_sleep_is_near() }
+}
+
+/// Before the current thread sleeps: lets another one run first, if one is to run on this CPU
+/// instead. `false`: nobody ran. What the thread would have waited for may have come meanwhile, and
+/// neither a sleep nor a wake-up is needed then. In a context that may sleep.
+pub(crate) fn give_way() -> bool {
+    // SAFETY: The context may sleep.
+    unsafe { bindings::kmview_give_way() }
+}
+
 /// Those who poll. As the kernel crate's `PollCondVar`, but it takes no lock to see that there are none.
 #[pin_data(PinnedDrop)]
 pub(crate) struct Pollers {
