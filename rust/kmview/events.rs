@@ -19,7 +19,7 @@ use crate::{
             self,
             Kind, //
         },
-        wait, //
+        wait::Going, //
     },
     table::{
         self,
@@ -192,10 +192,21 @@ impl Session {
         }
     }
 
-    /// Gives an answer. By a monitor that next waits for the events of the queue `next`, if any.
-    pub(crate) fn answer(&self, answer: &Answer, next: Option<usize>) -> Result {
+    /// Gives an answer.
+    pub(crate) fn answer(&self, answer: &Answer) -> Result {
+        self.answer_and(answer, |_| None).map(|_| ())
+    }
+
+    /// Gives an answer. If `begin`, under the same lock, says that the current thread is going to
+    /// sleep, that is the next thing to do; after an error it does not sleep.
+    #[inline(always)]
+    pub(crate) fn answer_and<'a>(
+        &self,
+        answer: &Answer,
+        begin: impl FnOnce(&mut Inner) -> Option<Going<'a>>,
+    ) -> Result<Option<Going<'a>>> {
         let mut inner = self.lock();
-        let next_is_empty = next.is_some_and(|port| inner.is_empty(port));
+        let going = begin(&mut inner);
         let entry = inner.waiting(answer.ticket)?;
         if !entry.accepts(answer) {
             return Err(EINVAL);
@@ -205,13 +216,14 @@ impl Session {
             if answer.action == uapi::DETACH_ALL {
                 inner.sweeps += 1;
             }
+            drop(going);
             drop(inner);
             self.detach(id);
             if answer.action == uapi::DETACH_ALL {
                 self.end_adoptions(|_| true);
                 self.for_each_thread(|id| self.detach(id));
             }
-            return Ok(());
+            return Ok(None);
         }
         entry.answer = *answer;
         entry.phase = Phase::Answered;
@@ -220,13 +232,13 @@ impl Session {
             entry.release = Release::Resume;
             Ok(())
         } else {
-            if next_is_empty {
-                wait::sleep_is_near();
+            if let Some(going) = &going {
+                going.wakes_first();
             }
             resume(entry)
         };
         inner.waiting -= 1;
-        result
+        result.map(|()| going)
     }
 
     /// Keeps a thread that waits from going on.

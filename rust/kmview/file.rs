@@ -50,7 +50,11 @@ use crate::{
             self,
             nr, //
         },
-        wait::Poller, //
+        wait::{
+            give_way,
+            Going,
+            Poller, //
+        }, //
     },
     table::Item,
     thread::Origin,
@@ -127,6 +131,24 @@ enum Until {
     Now,
     Ever,
     Within(Jiffies),
+}
+
+impl Until {
+    /// How long, if there is an end.
+    fn left(&self) -> Option<Jiffies> {
+        match *self {
+            Until::Now => Some(0),
+            Until::Ever => None,
+            Until::Within(left) => Some(left),
+        }
+    }
+
+    /// Sleeps so long.
+    fn sleep(&mut self, going: Going<'_>) {
+        if let Some(left) = going.sleep(self.left()) {
+            *self = Until::Within(left);
+        }
+    }
 }
 
 /// Why there is no event.
@@ -278,13 +300,14 @@ impl Queue {
     fn sleep<'a>(&'a self, inner: Locked<'a>, until: &mut Until) -> Result<Locked<'a>, Nothing> {
         let left = match *until {
             Until::Now | Until::Within(0) => return Err(Nothing::Yet),
-            Until::Ever => None,
-            Until::Within(left) => Some(left),
+            _ => until.left(),
         };
-        let (inner, left) = match self.wait.reader.sleep(inner, left) {
-            Ok(left) => (self.session.lock(), left),
-            Err(inner) => self.sleep_beside(inner, left),
-        };
+        if let Some(going) = self.wait.reader.begin() {
+            drop(inner);
+            until.sleep(going);
+            return Ok(self.session.lock());
+        }
+        let (inner, left) = self.sleep_beside(inner, left);
         if let Some(left) = left {
             *until = Until::Within(left);
         }
@@ -392,7 +415,13 @@ impl Queue {
         {
             return Err(EINVAL);
         }
-        let failed = self.answers(&request)?;
+        let mut until = match request.timeout {
+            _ if request.max_events == 0 => Until::Now,
+            0 => Until::Now,
+            ..0 => Until::Ever,
+            ns => Until::Within(jiffies(ns)),
+        };
+        let failed = self.answers(&request, &mut until)?;
         if failed != request.nr_failed {
             request.nr_failed = failed;
             abi::write(arg, size, &request)?;
@@ -400,11 +429,6 @@ impl Queue {
         if request.max_events == 0 {
             return Ok(0);
         }
-        let until = match request.timeout {
-            0 => Until::Now,
-            ..0 => Until::Ever,
-            ns => Until::Within(jiffies(ns)),
-        };
         let max = request.max_events.min(MAX_BATCH) as usize;
         let size = request.event_size as usize;
         match self.events(request.events as usize, size, max, until)? {
@@ -414,21 +438,31 @@ impl Queue {
         }
     }
 
-    /// Gives answers; says how many failed. Each has been told its own error.
-    fn answers(&self, request: &Exchange) -> Result<u32> {
+    /// Gives answers; says how many failed. Each has been told its own error. If it can, it begins to
+    /// wait until then with the last one.
+    fn answers(&self, request: &Exchange, until: &mut Until) -> Result<u32> {
         const ERROR: usize = core::mem::offset_of!(Answer, error);
 
         let size = request.answer_size as usize;
         let (mut failed, mut answer) = (0, Answer::default());
-        let count = request.nr_answers as usize;
-        let waits = request.max_events != 0 && request.timeout != 0;
-        for i in 0..count {
-            let addr = (request.answers as usize).wrapping_add(i * size);
+        for i in 1..=request.nr_answers {
+            let addr = (request.answers as usize).wrapping_add((i - 1) as usize * size);
             abi::read_to(&mut answer, addr, size)?;
-            let next = (waits && i + 1 == count).then_some(self.port);
-            let error = match self.session.answer(&answer, next) {
-                Ok(()) => 0,
+            // If it is well, there is nothing left to do but wait.
+            let last = i == request.nr_answers && failed == request.nr_failed && answer.error == 0;
+            let begin = |inner: &mut Inner| match (last, &*until) {
+                (false, _) | (true, Until::Now) => None,
+                _ if !inner.is_empty(self.port) || inner.is_over() => None,
+                _ => self.wait.reader.begin(),
+            };
+            let error = match self.session.answer_and(&answer, begin) {
+                Ok(None) => 0,
+                Ok(Some(going)) => {
+                    until.sleep(going);
+                    0
+                }
                 Err(err) => {
+                    give_way();
                     failed += 1;
                     err.to_errno()
                 }
@@ -673,7 +707,7 @@ impl Queue {
     fn ioctl(&self, number: u32, arg: usize, size: usize) -> Result<isize> {
         match number {
             nr::EXCHANGE => return self.exchange(arg, size),
-            nr::ANSWER => self.session.answer(&abi::read(arg, size)?, None)?,
+            nr::ANSWER => self.session.answer(&abi::read(arg, size)?)?,
             nr::SET_OPTIONS => self.set_options(&abi::read(arg, size)?)?,
             nr::SET_CALLS => self.set_calls(&abi::read(arg, size)?)?,
             nr::SET_EVENTS => self.set_events(&abi::read(arg, size)?)?,

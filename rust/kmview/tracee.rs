@@ -517,7 +517,7 @@ impl Tracee {
     /// Whether the monitor, or anybody, has run since the event was queued: there may be an answer,
     /// without a sleep. Not for an event that waits for room.
     fn may_be_answered(&self) -> bool {
-        self.stage.load() == POSTED && wait::give_way()
+        self.stage.load() == POSTED && wait::give_way() && !task::is_current_dying()
     }
 
     fn fail_entry(&self, report: &mut SyscallEntryReport<'_>, policy: Policy) -> SyscallAction {

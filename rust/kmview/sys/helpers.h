@@ -45,9 +45,10 @@ bool kmview_write_words(unsigned long to, const u64 *from, size_t count);
 /* wait.c */
 void kmview_sleeper_init(void);
 bool kmview_sleeper_begin(struct task_struct **sleeper);
-long kmview_sleeper_sleep(struct task_struct **sleeper, long timeout);
+void kmview_sleeper_wakes(void);
+long kmview_sleeper_sleep(long timeout);
+void kmview_sleeper_end(struct task_struct **sleeper);
 bool kmview_sleeper_wake(struct task_struct **sleeper);
-void kmview_sleep_is_near(void);
 bool kmview_give_way(void);
 void kmview_pollers_init(struct wait_queue_head *pollers);
 void kmview_pollers_free(struct wait_queue_head *pollers);

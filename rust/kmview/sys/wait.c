@@ -42,18 +42,33 @@ bool kmview_sleeper_begin(struct task_struct **sleeper)
 	return true;
 }
 
+/*
+ * The current thread has begun, and wakes another one before it sleeps, now, under a spin lock. A
+ * scheduler that knows that it will be called anyway reads its clock once for both, and the rest of
+ * this section is charged to who runs next. Whoever does this calls the scheduler next of all: a
+ * wake-up that would interrupt it finds that it is already told to go.
+ */
+void kmview_sleeper_wakes(void)
+{
+	set_tsk_need_resched(current);
+}
+
 /* Until it is woken, a signal comes, or as many jiffies have passed. Gives how many are left. */
-long kmview_sleeper_sleep(struct task_struct **sleeper, long timeout)
+long kmview_sleeper_sleep(long timeout)
 {
 	if (timeout != MAX_SCHEDULE_TIMEOUT)
-		timeout = schedule_timeout(timeout);
-	else
-		schedule();
+		return schedule_timeout(timeout);
+	schedule();
+	return timeout;
+}
+
+/* It has slept, or does not want to any more. */
+void kmview_sleeper_end(struct task_struct **sleeper)
+{
 	__set_current_state(TASK_RUNNING);
 	/* Who has woken it has emptied this. */
 	if (READ_ONCE(*sleeper) == current)
 		cmpxchg(sleeper, current, NULL);
-	return timeout;
 }
 
 /*
@@ -72,15 +87,6 @@ bool kmview_sleeper_wake(struct task_struct **sleeper)
 		default_wake_function(&entry, TASK_NORMAL, sync_flags, NULL);
 	rcu_read_unlock();
 	return entry.private;
-}
-
-/*
- * The current thread is about to wake another one and to sleep. A scheduler that knows that it will be
- * called anyway has less to do at the wake-up, and reads its clock once for both.
- */
-void kmview_sleep_is_near(void)
-{
-	set_tsk_need_resched(current);
 }
 
 /*

@@ -16,7 +16,7 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// The pointer is null, or that of a thread that is in [`Sleeper::sleep`].
+/// The pointer is null, or that of a thread that has a [`Going`].
 pub(crate) struct Sleeper(Opaque<*mut kernel::bindings::task_struct>);
 
 // SAFETY: The pointer is changed by atomic exchanges.
@@ -29,25 +29,13 @@ impl Sleeper {
         Sleeper(Opaque::new(core::ptr::null_mut()))
     }
 
-    /// Sleeps until the thread is woken, a signal comes or the time is over. Gives what is left of
-    /// it. `lock` is dropped before: that under which the thread found nothing to do, and is woken.
-    ///
-    /// # Errors
-    ///
-    /// Another thread sleeps here.
-    pub(crate) fn sleep<G>(&self, lock: G, timeout: Option<Jiffies>) -> Result<Option<Jiffies>, G> {
-        // SAFETY: The pointer is valid. INVARIANT: It is this thread, in here.
-        if !unsafe { bindings::kmview_sleeper_begin(self.0.get()) } {
-            return Err(lock);
-        }
-        drop(lock);
-        let longest = |_| MAX_SCHEDULE_TIMEOUT;
-        let wanted = timeout.map_or(MAX_SCHEDULE_TIMEOUT, |left| {
-            left.try_into().unwrap_or_else(longest)
-        });
-        // SAFETY: The pointer is valid. INVARIANT: It is no longer this thread afterwards.
-        let left = unsafe { bindings::kmview_sleeper_sleep(self.0.get(), wanted) };
-        Ok(timeout.map(|_| left as Jiffies))
+    /// The current thread is going to sleep. By [`Going::sleep`], without the lock under which it found
+    /// nothing to do, and under which it is woken from now on; with it, this is called. `None`: another
+    /// thread sleeps here.
+    #[inline]
+    pub(crate) fn begin(&self) -> Option<Going<'_>> {
+        // SAFETY: The pointer is valid. INVARIANT: It is this thread, until `Going` is dropped.
+        unsafe { bindings::kmview_sleeper_begin(self.0.get()) }.then_some(Going(self))
     }
 
     /// Wakes who sleeps; `false`: nobody. Under the lock.
@@ -59,10 +47,37 @@ impl Sleeper {
     }
 }
 
-/// The current thread is about to wake another one, and then to sleep. From any context.
-pub(crate) fn sleep_is_near() {
-    // SAFETY: No requirements.
-    unsafe { bindings::kmview_sleep_is_near() }
+/// The current thread is going to sleep, or does, or has done so.
+pub(crate) struct Going<'a>(&'a Sleeper);
+
+impl Going<'_> {
+    /// Before it wakes another thread, under a spin lock, as the last thing that it does before it
+    /// sleeps: both together cost less.
+    #[inline]
+    pub(crate) fn wakes_first(&self) {
+        // SAFETY: The current thread does not move to another CPU.
+        unsafe { bindings::kmview_sleeper_wakes() }
+    }
+
+    /// Sleeps until the thread is woken, a signal comes or the time is over. Gives what is left of
+    /// it. In a context that may sleep.
+    pub(crate) fn sleep(self, timeout: Option<Jiffies>) -> Option<Jiffies> {
+        let longest = |_| MAX_SCHEDULE_TIMEOUT;
+        let wanted = timeout.map_or(MAX_SCHEDULE_TIMEOUT, |left| {
+            left.try_into().unwrap_or_else(longest)
+        });
+        // SAFETY: The context may sleep.
+        let left = unsafe { bindings::kmview_sleeper_sleep(wanted) };
+        timeout.map(|_| left as Jiffies)
+    }
+}
+
+impl Drop for Going<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: The pointer is valid. INVARIANT: It is no longer this thread afterwards.
+        unsafe { bindings::kmview_sleeper_end(self.0 .0.get()) }
+    }
 }
 
 /// Before the current thread sleeps: lets another one run first, if one is to run on this CPU
