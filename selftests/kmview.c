@@ -274,6 +274,9 @@ TEST_F(kmview, stale_and_wrong_tickets)
 	answer.ticket = ticket;
 	answer.flags = KMVIEW_SET_RESULT;
 	EXPECT_EQ(-EINVAL, km_answer(self->fd, answer));
+	answer.flags = KMVIEW_SET_NR;
+	answer.nr = (1LL << 32) + CALL;
+	EXPECT_EQ(-EINVAL, km_answer(self->fd, answer));
 	answer.flags = 0;
 	answer.action = 99;
 	EXPECT_EQ(-EINVAL, km_answer(self->fd, answer));
@@ -557,6 +560,93 @@ TEST_F(kmview, attach_needs_the_right)
 	status = wait_child(pid);
 	EXPECT_TRUE(ended_with(status, EPERM));
 	EXPECT_TRUE(km_quiet(self->fd));
+}
+
+/* A call that the thread was blocked in is made again, and so becomes an event. */
+TEST_F(kmview, attach_that_interrupts)
+{
+	long byte = 1;
+	int to[2];
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(to));
+	ASSERT_EQ(0, km_entries(self->fd, __NR_read));
+	for (int i = 0; i < 2; i++) {
+		fflush(NULL);
+		pid = fork();
+		if (pid == 0)
+			_exit(read(to[0], &byte, 1) == 1 ? 42 : 1);
+		ASSERT_EQ(0, wait_state(pid, 'S'));
+		ASSERT_EQ(0, km_attach(self->fd, pid, i ? KMVIEW_ATTACH_INTERRUPT : 0, NULL));
+		NEXT(NEW);
+		if (i) {
+			NEXT(ENTRY);
+			EXPECT_EQ(__NR_read, self->event.entry.nr);
+			ASSERT_EQ(0, km_run(self->fd, self->event.ticket));
+		} else {
+			EXPECT_TRUE(km_quiet(self->fd));
+		}
+		ASSERT_EQ(1, write(to[1], &byte, 1));
+		NEXT(END);
+		EXPECT_TRUE(ended_with(wait_child(pid), 42));
+	}
+	close(to[0]);
+	close(to[1]);
+}
+
+#define ROUNDS 1000
+
+static void *attaches_for_answers(void *arg)
+{
+	long failed = 0;
+
+	for (int i = 0; i < ROUNDS && !failed; i++) {
+		while (__atomic_load_n(&shared->count[2], __ATOMIC_SEQ_CST) != i)
+			sched_yield();
+		failed = km_attach(*(int *)arg, shared->tid[0], KMVIEW_ATTACH_INTERRUPT, NULL);
+	}
+	shared->count[3] = failed;
+	return NULL;
+}
+
+/* The interruption may come when the event is there already: its answer is good all the same. */
+TEST_F_TIMEOUT(kmview, answers_while_an_attach_interrupts, 120)
+{
+	int failed = 0, entries = 0;
+	pthread_t thread;
+	pid_t pid;
+
+	ASSERT_EQ(0, km_entries(self->fd, CALL));
+	shared->count[2] = 0;
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		for (;;)
+			syscall(CALL);
+	}
+	shared->tid[0] = pid;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, attaches_for_answers, &self->fd));
+	while (!failed && shared->count[2] < ROUNDS) {
+		struct kmview_answer answer = { 0 };
+
+		failed = wait_until(km_readable(self->fd)) ?:
+			 km_next_within(self->fd, &self->event, DEADLINE_MS);
+		if (failed || !self->event.ticket)
+			continue;
+		answer.ticket = self->event.ticket;
+		answer.action = ++entries % 3 ? KMVIEW_RUN : KMVIEW_DETACH;
+		failed = km_answer(self->fd, answer);
+		if (answer.action == KMVIEW_DETACH)
+			__atomic_fetch_add(&shared->count[2], 1, __ATOMIC_SEQ_CST);
+	}
+	EXPECT_EQ(0, failed);
+	__atomic_store_n(&shared->count[2], ROUNDS, __ATOMIC_SEQ_CST);
+	kill(pid, SIGKILL);
+	EXPECT_TRUE(ended_by(wait_child(pid), SIGKILL));
+	if (!failed) {
+		pthread_join(thread, NULL);
+		EXPECT_EQ(0, shared->count[3]);
+	}
 }
 
 /* Case 35: the session that came last sees the entry first, and the first one what it made of it. */

@@ -38,6 +38,13 @@ __attribute__((constructor)) static void program(int argc, char **argv)
 			syscall(CALL);
 		_exit(geteuid() == 0 ? 42 : 43);
 	}
+	if (!strcmp(argv[1], "--reads")) {
+		char byte;
+
+		if (setresuid(0, 0, 0) || read(0, &byte, 1) != 1)
+			_exit(1);
+		_exit(42);
+	}
 	if (!strcmp(argv[1], "--forks")) {
 		for (int i = 0; i < 3; i++) {
 			pid = fork();
@@ -332,8 +339,28 @@ static int kills(void)
 	return 0;
 }
 
+/* Of what has got out of reach, nothing is left to be killed when the session is closed. */
+static int out_of_reach_for_good(void)
+{
+	int fd = new_session(), go[2];
+	struct kmview_event entry;
+	pid_t pid;
+
+	CHECK(!pipe(go) && dup2(go[0], 0) == 0);
+	CHECK(!start_program(fd, "setuid", "--reads", &pid));
+	CHECK(!until_exec(fd, &entry));
+	/* Its END has come, and is not read. */
+	CHECK(!wait_until(km_readable(fd)));
+	CHECK(!km_at_close(fd, KMVIEW_AT_CLOSE_KILL, 0));
+	close(fd);
+	CHECK(write(go[1], "", 1) == 1);
+	CHECK(ended_with(wait_child(pid), 42));
+	return 0;
+}
+
 TEST_F(creds, set_uid_programs)
 {
+	EXPECT_EQ(0, run_as(USER, out_of_reach_for_good));
 	program_name = "setuid";
 	EXPECT_EQ(0, run_as(USER, lets_go));
 	EXPECT_EQ(0, run_as(USER, kills));
@@ -594,8 +621,52 @@ static int memory_of_who_hides(void)
 	return 0;
 }
 
+static const char secret[] = "secret";
+
+static int records_and_hides(void)
+{
+	syscall(CALL, secret);
+	prctl(PR_SET_DUMPABLE, 0);
+	syscall(CALL, secret);
+	return 0;
+}
+
+/* What KMVIEW_MEMORY may not reach, no record tells either. */
+static int records_of_who_hides(void)
+{
+	int fd = new_session();
+	struct kmview_ring_setup setup = { .size = 64 << 10 };
+	struct kmview_copy copy = { .nr = CALL, .type = KMVIEW_COPY_STRING, .max = 64 };
+	struct kmview_batch batch = {
+		.items = (unsigned long)&copy, .count = 1, .item_size = sizeof(copy),
+	};
+	struct kmview_event event;
+	struct kmview_record *record;
+	struct kmview_data *data;
+	pid_t pid;
+
+	CHECK(!km_ioctl(fd, KMVIEW_RING, &setup));
+	record = mmap(NULL, 4096 + setup.size, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(record != MAP_FAILED);
+	record = (void *)((char *)record + 4096);
+	CHECK(!km_ioctl(fd, KMVIEW_SET_COPY, &batch));
+	CHECK(!km_select(fd, KMVIEW_CALLS_RECORD_ENTRY, KMVIEW_ABI_NATIVE, CALL));
+	pid = km_fork(fd, &event, records_and_hides);
+	CHECK(pid > 0);
+	CHECK(ended_with(wait_child(pid), 0));
+	data = (void *)(record + 1);
+	CHECK(record->event.kind == KMVIEW_EVENT_ENTRY && record->nr_data == 1);
+	CHECK(data->flags == 0 && data->len == sizeof(secret));
+	record = (void *)((char *)record + record->size);
+	data = (void *)(record + 1);
+	CHECK(record->event.kind == KMVIEW_EVENT_ENTRY && record->nr_data == 1);
+	CHECK(data->flags == KMVIEW_DATA_FAULT && data->len == 0);
+	return 0;
+}
+
 TEST_F(creds, memory_that_is_not_to_be_seen)
 {
+	EXPECT_EQ(0, run_as(USER, records_of_who_hides));
 	EXPECT_EQ(0, run_as(USER, memory_of_who_hides));
 }
 

@@ -124,6 +124,11 @@ TEST_F(filters, chosen_descriptors)
 	EXPECT_FALSE(SELECTED(10));
 	EXPECT_EQ(-ESRCH, set_fds(self->fd, self->thread + 1, KMVIEW_FDS_ADD, 10));
 	EXPECT_EQ(-EBADF, set_fds(self->fd, self->thread, KMVIEW_FDS_ADD, -1));
+	for (int fd = 1024; fd < 1024 + 16384; fd++)
+		ASSERT_EQ(0, set_fds(self->fd, self->thread, KMVIEW_FDS_ADD, fd));
+	EXPECT_EQ(-ENOSPC, set_fds(self->fd, self->thread, KMVIEW_FDS_ADD, 1000000));
+	EXPECT_EQ(0, set_fds(self->fd, self->thread, KMVIEW_FDS_ADD, 1024));
+	ASSERT_EQ(0, set_fds(self->fd, self->thread, KMVIEW_FDS_CLEAR, 0));
 	EXPECT_EQ(-EINVAL, set_fds(self->fd, self->thread, 0, 10));
 	EXPECT_EQ(-EINVAL, set_fds(self->fd, self->thread, KMVIEW_FDS_CLEAR, 1));
 	ADD(10);
@@ -558,9 +563,9 @@ TEST_F(filters, paths_that_cannot_be_told)
 	long dir;
 
 	tracee_end(&self->tracee);
+	NEXT(END);
 	self->tracee = tracee_start();
 	ASSERT_EQ(0, km_attach(self->fd, self->tracee.pid, 0, &self->thread));
-	NEXT(END);
 	NEXT(NEW);
 	BY_PATH("/tmp/a\0");
 	memset(page, '/', 8192);
@@ -669,9 +674,9 @@ TEST_F(filters, compat_calls)
 
 	strcpy(low, "/tmp/a");
 	tracee_end(&self->tracee);
+	NEXT(END);
 	self->tracee = tracee_start();
 	ASSERT_EQ(0, km_attach(self->fd, self->tracee.pid, 0, &self->thread));
-	NEXT(END);
 	NEXT(NEW);
 	ASSERT_EQ(0, km_select(self->fd, KMVIEW_CALLS_ENTRY, KMVIEW_ABI_COMPAT, COMPAT_FSYNC));
 	ASSERT_EQ(0, km_select(self->fd, KMVIEW_CALLS_FD, KMVIEW_ABI_COMPAT, COMPAT_FSYNC));
@@ -695,6 +700,31 @@ TEST_F(filters, compat_calls)
 	RESULT();
 	low[5] = 'b';
 	MAKE_COMPAT(COMPAT_READLINK, (long)low);
+}
+
+/* --- numbers ----------------------------------------------------------------------------------- */
+
+TEST_F(filters, numbers_beyond_the_bitmap)
+{
+	__u64 bitmap[2] = { 0 };
+	struct kmview_calls calls = {
+		.what = KMVIEW_CALLS_ENTRY, .bitmap = (unsigned long)bitmap, .bits = __NR_fsync + 1,
+		.flags = KMVIEW_CALLS_OTHERS,
+	};
+
+	ASSERT_EQ(0, km_ioctl(self->fd, KMVIEW_SET_CALLS, &calls));
+	EXPECT_FALSE(IS_EVENT(__NR_fsync, -1));
+	EXPECT_TRUE(IS_EVENT(__NR_fdatasync, -1));
+	EXPECT_TRUE(IS_EVENT(1000));
+	calls.bits = __NR_fsync;
+	ASSERT_EQ(0, km_ioctl(self->fd, KMVIEW_SET_CALLS, &calls));
+	EXPECT_TRUE(IS_EVENT(__NR_fsync, -1));
+	/* What lies in the last word behind it does not count. */
+	bitmap[__NR_fsync / 64] = ~0ULL;
+	calls.flags = 0;
+	ASSERT_EQ(0, km_ioctl(self->fd, KMVIEW_SET_CALLS, &calls));
+	EXPECT_FALSE(IS_EVENT(__NR_fsync, -1));
+	EXPECT_FALSE(IS_EVENT(1000));
 }
 
 TEST_HARNESS_MAIN

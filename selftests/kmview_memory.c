@@ -2,6 +2,8 @@
 /*
  * KMVIEW_MEMORY: the memory of threads that wait.
  */
+#include <linux/userfaultfd.h>
+
 #include "km.h"
 #include "kselftest_harness.h"
 
@@ -288,6 +290,57 @@ TEST_F(memory, the_thread_waits_for_its_reader)
 		memset(big, 0, BIG);
 	}
 	munmap(mem, BIG);
+}
+
+/* Reads into a page that is not there: it is busy with the thread until that comes. */
+static void *reads_slowly(void *arg)
+{
+	struct kmview_memory *item = arg;
+	struct kmview_batch batch = {
+		.items = (unsigned long)item, .count = 1, .item_size = sizeof(*item),
+	};
+
+	shared->count[2] = km_ioctl(shared->flag[2], KMVIEW_MEMORY, &batch);
+	return NULL;
+}
+
+/* Of a thread that is let go no END comes, whoever is still busy with it, and whatever it does. */
+TEST_F(memory, no_end_after_a_detach)
+{
+	struct kmview_thread tracee = { .thread = self->event.thread };
+	char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = {
+		.range = { .start = (unsigned long)page, .len = PAGE },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	struct uffdio_zeropage zero = { .range = range.range };
+	struct kmview_memory item = {
+		.ticket = self->event.ticket, .address = (unsigned long)area,
+		.buffer = (unsigned long)page, .len = 8, .op = KMVIEW_MEMORY_READ,
+	};
+	int uffd = syscall(__NR_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	struct pollfd fault = { .fd = uffd, .events = POLLIN };
+	pthread_t thread;
+
+	if (uffd < 0)
+		SKIP(return, "no userfaultfd");
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_API, &api));
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_REGISTER, &range));
+	shared->flag[2] = self->fd;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, reads_slowly, &item));
+	ASSERT_EQ(1, poll(&fault, 1, DEADLINE_MS));
+	ASSERT_EQ(0, km_ioctl(self->fd, KMVIEW_DETACH_THREAD, &tracee));
+	ASSERT_EQ(0, kill(self->tracee.pid, SIGKILL));
+	EXPECT_TRUE(ended_by(tracee_status(&self->tracee), SIGKILL));
+	EXPECT_EQ(-EPIPE, km_next_within(self->fd, &self->event, DEADLINE_MS));
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, shared->count[2]);
+	EXPECT_EQ(8, item.result);
+	EXPECT_EQ(-EPIPE, km_next_within(self->fd, &self->event, DEADLINE_MS));
+	close(uffd);
+	munmap(page, PAGE);
 }
 
 TEST_HARNESS_MAIN

@@ -360,6 +360,24 @@ TEST_F(ring, waiting_for_room_ends)
 	}
 }
 
+/* Neither the record that it waited with, nor that of its exit, is made; each is counted. */
+TEST_F(ring, killed_before_its_exit_is_recorded)
+{
+	struct kmview_events events = { .record = KMVIEW_MASK(KMVIEW_EVENT_EXIT) };
+
+	OPEN(0, 0);
+	SELECT(RECORD_ENTRY, CALL);
+	ASSERT_EQ(0, km_ioctl(self->fd, KMVIEW_SET_EVENTS, &events));
+	ATTACH();
+	ASSERT_EQ(0, tracee_run(&self->tracee, do_calls, MANY));
+	ASSERT_EQ(0, wait_until(__atomic_load_n(&self->ring.head->waiting, __ATOMIC_RELAXED) == 1));
+	ASSERT_EQ(0, kill(self->tracee.pid, SIGKILL));
+	EXPECT_TRUE(ended_by(tracee_status(&self->tracee), SIGKILL));
+	ASSERT_EQ(0, km_next(self->fd, &self->event, KMVIEW_EVENT_END));
+	EXPECT_EQ(2, self->ring.head->lost);
+	EXPECT_EQ(0, self->ring.head->waiting);
+}
+
 /* A monitor that says nonsense harms itself alone. */
 TEST_F(ring, nonsense)
 {

@@ -119,7 +119,12 @@ impl Copies {
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub(crate) fn make(&self, call: &Call<'_>, to: &mut KVec<u8>) -> Result<(usize, u32)> {
+    pub(crate) fn make(
+        &self,
+        call: &Call<'_>,
+        may: bool,
+        to: &mut KVec<u8>,
+    ) -> Result<(usize, u32)> {
         let (mut len, mut count) = (0, 0);
         let Some(specs) = self.of(call.abi, call.nr) else {
             return Ok((len, count));
@@ -134,7 +139,7 @@ impl Copies {
             if end > to.len() {
                 to.extend_with(end - to.len(), 0, GFP_KERNEL_ACCOUNT)?;
             }
-            len += one(call, arg, spec, &mut to[len..end]);
+            len += one(call, arg, spec, may, &mut to[len..end]);
             count += 1;
         }
         Ok((len, count))
@@ -144,10 +149,11 @@ impl Copies {
 const HEAD: usize = size_of::<Data>();
 
 /// Gives how many bytes it has made.
-fn one(call: &Call<'_>, arg: usize, spec: Spec, to: &mut [u8]) -> usize {
+fn one(call: &Call<'_>, arg: usize, spec: Spec, may: bool, to: &mut [u8]) -> usize {
     let from = call.args[arg] as u64;
     let place = &mut to[HEAD..][..usize::from(spec.max)];
     let (len, flags) = match spec.kind {
+        _ if !may => (0, uapi::DATA_FAULT),
         uapi::COPY_STRING => string(from, place),
         uapi::COPY_STRINGS => strings(call.abi, from, place),
         _ => buffer(call, spec.len_arg, from, place),

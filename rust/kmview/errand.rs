@@ -2,7 +2,7 @@
 
 //! Errands: what only a thread itself can do, and does for its monitor while it waits.
 //!
-//! The thread is woken, finds the errand where it would find its answer, runs it, and waits on with
+//! The thread, woken if it sleeps, finds the errand where it would find its answer, runs it, and waits on with
 //! the same ticket. Whoever sent it keeps the thread from going on meanwhile, as long as it waits.
 
 use crate::{

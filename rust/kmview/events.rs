@@ -32,7 +32,10 @@ use crate::{
     }, //
 };
 use kernel::prelude::*;
-use utrace::EngineRef;
+use utrace::{
+    EngineRef,
+    ResumeError, //
+};
 
 impl Session {
     // --- events: by the thread itself ---------------------------------------------------------
@@ -102,8 +105,7 @@ impl Session {
         false
     }
 
-    /// What the current thread is to do, now that its stop is over; if nothing, it waits on in
-    /// `stop`.
+    /// What the current thread, which waits, is to do. If nothing yet, it waits on, in `stop`.
     pub(crate) fn decision(&self, id: u64, stop: u64) -> Decision {
         let mut inner = self.lock();
         let closed = inner.closed.then(|| inner.policy());
@@ -283,11 +285,13 @@ impl Drop for Held<'_> {
         if entry.users != 0 {
             return;
         }
-        match core::mem::replace(&mut entry.release, Release::Nothing) {
+        match entry.release {
             Release::Nothing => {}
             Release::Resume => {
+                entry.release = Release::Nothing;
                 let _ = resume(entry);
             }
+            // It stays so: the thread may find out before it is detached.
             Release::Detach => {
                 drop(inner);
                 self.session.detach(self.id);
@@ -303,9 +307,10 @@ pub(crate) fn resume(entry: &mut Entry) -> Result {
         return Ok(());
     }
     let engine = entry.engine.as_ref().ok_or_else(estale)?;
-    // Killed meanwhile: it takes no answer.
-    engine
-        .resume_number(entry.stop)
-        .map(|_| ())
-        .map_err(|_| estale())
+    match engine.resume_number(entry.stop) {
+        // Somebody else has ended the stop: the thread looks, or will.
+        Ok(_) | Err(ResumeError::Stale) => Ok(()),
+        // Killed meanwhile: it takes no answer.
+        Err(ResumeError::Gone) => Err(estale()),
+    }
 }

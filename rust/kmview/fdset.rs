@@ -20,6 +20,8 @@ use kernel::{
 const WORDS: usize = 16;
 /// Numbers from here on are large.
 const SMALL: i32 = (WORDS * 64) as i32;
+/// So many large ones a set may have.
+const MAX_LARGE: usize = 1 << 14;
 
 /// A set of descriptors.
 #[pin_data]
@@ -27,7 +29,7 @@ pub(crate) struct FdSet {
     small: [Atomic<u64>; WORDS],
     /// How many there are in `large`.
     nr_large: Atomic<usize>,
-    /// All large ones are: there was no memory for one.
+    /// All large ones are: there was no room for one.
     all_large: Atomic<bool>,
     #[pin]
     large: Mutex<RBTree<i32, ()>>,
@@ -121,7 +123,7 @@ impl FdSet {
 
     /// # Errors
     ///
-    /// `ENOMEM`. `EBADF`: it is negative.
+    /// `ENOMEM`. `EBADF`: it is negative. `ENOSPC`: there are too many large ones.
     pub(crate) fn insert(&self, fd: i32) -> Result {
         if fd < 0 {
             return Err(EBADF);
@@ -131,6 +133,9 @@ impl FdSet {
             return Ok(());
         }
         let mut large = self.large.lock();
+        if self.nr_large.load(Relaxed) >= MAX_LARGE && large.get(&fd).is_none() {
+            return Err(ENOSPC);
+        }
         if large
             .try_create_and_insert(fd, (), GFP_KERNEL_ACCOUNT)?
             .is_none()
@@ -141,7 +146,7 @@ impl FdSet {
         Ok(())
     }
 
-    /// The same; without memory, all large ones are in it.
+    /// The same; without room, all large ones are in it.
     pub(crate) fn insert_anyway(&self, fd: i32) {
         if self.insert(fd).is_err() {
             self.all_large.store(true, Relaxed);

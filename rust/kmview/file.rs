@@ -622,12 +622,12 @@ impl Queue {
         let bytes = calls.bits.div_ceil(64) as usize * size_of::<u64>();
         let bitmap = UserSlice::new(UserPtr::from_addr(calls.bitmap as usize), bytes);
         let mut reader = bitmap.reader();
-        let words = filter::words(calls.bits, || reader.read())?;
+        let others = calls.flags & uapi::CALLS_OTHERS != 0;
+        let words = filter::words(calls.bits, others, || reader.read())?;
         let _alone = self.session.settings.lock();
         if calls.what == uapi::CALLS_COUNT && self.session.counts.as_ref().is_none() {
             self.session.counts.populate(Counts::new()?);
         }
-        let others = calls.flags & uapi::CALLS_OTHERS != 0;
         self.session
             .filter
             .set_calls(calls.what, calls.abi, &words, others)?;

@@ -274,9 +274,14 @@ fn change(place: &AtomicU32, set: Selected, selected: bool) {
     place.store(after.wrapping_add(if uncounted { Selected::ERA } else { 0 }));
 }
 
-/// The words of a bitmap of `bits` bits.
-pub(crate) fn words(bits: u32, mut next: impl FnMut() -> Result<u64>) -> Result<[u64; WORDS]> {
-    let mut words = [0; WORDS];
+/// The words of a bitmap of `bits` bits; beyond them, all are as `others` says.
+pub(crate) fn words(
+    bits: u32,
+    others: bool,
+    mut next: impl FnMut() -> Result<u64>,
+) -> Result<[u64; WORDS]> {
+    let beyond = if others { u64::MAX } else { 0 };
+    let mut words = [beyond; WORDS];
     if bits > MAX_CALLS {
         return Err(EINVAL);
     }
@@ -287,7 +292,8 @@ pub(crate) fn words(bits: u32, mut next: impl FnMut() -> Result<u64>) -> Result<
         }
         *word = next()?;
         if left < 64 {
-            *word &= (1 << left) - 1;
+            let inside = (1 << left) - 1;
+            *word = *word & inside | beyond & !inside;
         }
     }
     Ok(words)

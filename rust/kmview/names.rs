@@ -318,7 +318,7 @@ impl Inner {
         let files = names::files(thread);
         (0..self.threads.len()).find_map(|slot| {
             let entry = self.threads.get(slot)?;
-            let same = entry.ended.is_none() && names::files(&entry.task) == files;
+            let same = names::files(entry.task.as_ref()?) == files;
             same.then(|| entry.fds.clone())
         })
     }

@@ -62,12 +62,20 @@ impl Inner {
         if entry.phase != Phase::Room {
             return;
         }
-        entry.phase = Phase::Idle;
         if let Some(engine) = &entry.engine {
             let _ = engine.resume_number(entry.stop);
         }
         if let Some(ring) = &mut source.ring {
             ring.end_wait();
+        }
+        match self.ring(to) {
+            Some(ring) => ring.begin_wait(),
+            // One that it may get later knows nothing of this.
+            None => {
+                if let Some(entry) = self.threads.get(slot) {
+                    entry.phase = Phase::Idle;
+                }
+            }
         }
     }
 

@@ -131,13 +131,14 @@ impl Session {
     }
 
     /// Records an event of the current thread, number `id`. If there is no room, gives `false`: the
-    /// thread is to wait, in the stop that is given, and to try again.
+    /// thread is to wait, in the stop that is given, and to try again, as `again` says.
     #[inline(always)]
     pub(crate) fn record(
         &self,
         id: u64,
         mut event: Event,
         data: (&[u8], u32),
+        again: bool,
         stop: u64,
         engine: impl FnOnce() -> EngineRef,
     ) -> bool {
@@ -159,6 +160,10 @@ impl Session {
                 }
                 return true;
             }
+        }
+        if phase == Phase::Room && !again {
+            // Killed while it waited: this is its exit.
+            inner.end_wait(id);
         }
         // A copy: the other one need not be in memory.
         record_slowly(inner, id, &{ event }, data, stop, engine)

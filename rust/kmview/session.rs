@@ -3,8 +3,9 @@
 //! Sessions: threads, their events, and who reads and answers them.
 //!
 //! One lock guards a session. What is done under it is short and needs no memory; nothing of utrace
-//! is called under it but the release of a stop. A thread that waits has returned `Pause` from its
-//! callback, and takes its answer itself when its stop is over.
+//! is called under it but the release of a stop. A thread that waits takes its answer itself: in the
+//! callback that has queued its event if it comes that soon, else when the stop that it then begins
+//! is over.
 
 use crate::{
     copy::Copies,
@@ -215,7 +216,7 @@ pub(crate) enum Policy {
     Kill,
 }
 
-/// What a thread is to do when its stop is over.
+/// What a thread that waits is to do.
 pub(crate) enum Decision {
     Answer(Answer),
     /// Do this, and ask again.
@@ -229,7 +230,11 @@ pub(crate) enum Decision {
 impl Inner {
     pub(crate) fn number(&mut self, slot: usize) -> u64 {
         self.numbers += 1;
-        table::number(self.numbers, slot)
+        // 0 is none, also when they begin anew.
+        match table::number(self.numbers, slot) {
+            0 => self.number(slot),
+            number => number,
+        }
     }
 
     /// The thread with this number.
@@ -328,11 +333,11 @@ impl Inner {
         self.end_wait(id);
         let slot = table::slot_of(id);
         let entry = self.thread(id)?;
-        let (port, task) = (entry.origin.port, task::address(&entry.task));
-        if entry.ended.is_none() {
+        let port = entry.origin.port;
+        // Only a thread that has not ended is found by its address.
+        if let Some(address) = entry.task.as_ref().map(|task| task::address(task)) {
             self.live -= 1;
-            // Only a thread that has not ended is found by its address.
-            let _ = self.by_task.remove(&task);
+            let _ = self.by_task.remove(&address);
         }
         if let Some(port) = self.port(port) {
             port.fifo.purge(|item| item.slot() == slot);
@@ -551,20 +556,22 @@ impl Session {
         let Some(entry) = inner.thread(id) else {
             return;
         };
-        if entry.ended.is_some() {
-            return;
-        }
-        if closed {
+        // Nobody is told of one that was let go, though somebody is still busy with it.
+        if closed || entry.release == Release::Detach {
             let removed = inner.remove(id);
+            inner.note_end();
             drop(inner);
             drop(removed);
             return;
         }
+        let Some(task) = entry.task.take() else {
+            return;
+        };
         entry.ended = Some(flags);
         entry.went = ring::now();
         let engine = entry.engine.take();
         let port = entry.origin.port;
-        let address = task::address(&entry.task);
+        let address = task::address(&task);
         let announce = !core::mem::replace(&mut entry.announced, true);
         let _ = inner.by_task.remove(&address);
         inner.live -= 1;
@@ -577,7 +584,7 @@ impl Session {
         }
         inner.note_end();
         drop(inner);
-        drop(engine);
+        drop((engine, task));
     }
 
     /// The engine of a thread has gone, or there was none to be had. Whoever lets a thread go takes it
@@ -587,9 +594,7 @@ impl Session {
         let Some(entry) = inner.thread(id) else {
             return;
         };
-        if entry.ended.is_some() {
-            return;
-        }
+        let Some(task) = &entry.task else { return };
         let never = entry.engine.is_none() && !entry.noticed;
         if never || entry.release == Release::Detach {
             let removed = inner.remove(id);
@@ -598,7 +603,7 @@ impl Session {
             drop(removed);
             return;
         }
-        let flags = match task::is_dead(&entry.task) {
+        let flags = match task::is_dead(task) {
             true => 0,
             false => uapi::OUT_OF_REACH,
         };
@@ -641,9 +646,10 @@ impl Session {
         }
     }
 
+    /// Kills a thread, if it has not ended: then it may have got out of reach.
     pub(crate) fn kill(&self, id: u64) {
         let mut inner = self.lock();
-        let task = inner.thread(id).map(|entry| entry.task.clone());
+        let task = inner.thread(id).and_then(|entry| entry.task.clone());
         drop(inner);
         if let Some(task) = task {
             task::kill(&task);

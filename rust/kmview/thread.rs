@@ -66,8 +66,9 @@ pub(crate) struct Origin {
 /// One thread of a session.
 pub(crate) struct Entry {
     pub(crate) id: u64,
-    pub(crate) task: ARef<Task>,
-    /// Gone when the thread is dead.
+    /// Gone when the thread has ended, as what is kept of a dead one counts for nobody's limit.
+    pub(crate) task: Option<ARef<Task>>,
+    /// Likewise.
     pub(crate) engine: Option<EngineRef>,
     pub(crate) origin: Origin,
     /// The descriptors that are selected; it shares them as it does its table.
@@ -125,7 +126,7 @@ impl Entry {
     ) -> Result<KBox<Self>> {
         let entry = Entry {
             id: 0,
-            task: task.into(),
+            task: Some(task.into()),
             engine: None,
             origin,
             fds,
@@ -227,6 +228,7 @@ impl Entry {
             uapi::RUN | uapi::SKIP | uapi::DETACH | uapi::DETACH_ALL => 0,
             _ => return false,
         };
-        answer.flags & !allowed == 0 && answer.reserved == 0
+        let known = answer.flags & uapi::SET_NR == 0 || i32::try_from(answer.nr).is_ok();
+        answer.flags & !allowed == 0 && answer.reserved == 0 && known
     }
 }

@@ -266,7 +266,9 @@ macro_rules! take {
         let engine = || report.engine();
         let recorded = !wanted.record || {
             event.time = ring::now();
-            this.session.record(this.id, event, $data, stop, engine)
+            let again = report.is_again();
+            this.session
+                .record(this.id, event, $data, again, stop, engine)
         };
         if !recorded {
             this.wanted.store(u32::from(wanted.wait));
@@ -313,8 +315,9 @@ impl Tracee {
     fn with_copies<R>(&self, call: &Call<'_>, f: impl FnOnce((&[u8], u32)) -> R) -> R {
         // Nobody else takes it.
         let mut scratch = self.scratch.lock();
+        let may = self.session.opener.may_access(kernel::current!());
         let made = match self.session.copies.as_ref() {
-            Some(copies) => copies.make(call, &mut scratch),
+            Some(copies) => copies.make(call, may, &mut scratch),
             None => Ok((0, 0)),
         };
         // Without memory, there are no copies.

@@ -7,11 +7,11 @@
  * a file descriptor of the session, by whoever has that descriptor: the *monitor*.
  *
  * A thread whose event has a *ticket* waits until that ticket is answered (KMVIEW_ANSWER,
- * KMVIEW_EXCHANGE). A ticket names one event, and is never used again; with a ticket that is over,
- * every operation fails with ESTALE and does nothing. Over it is when it has been answered, when the
- * thread has been detached, or when it has been killed: SIGKILL ends every wait at once. No other
- * signal ends it, repeats the event or changes its ticket. A signal that comes meanwhile acts when
- * the thread goes on.
+ * KMVIEW_EXCHANGE). A ticket names one event, and is given again after 2^40 others at the earliest.
+ * With one that is over, every operation fails with ESTALE and does nothing. Over it is when it has been
+ * answered, when the thread has been detached, or when it has been killed: SIGKILL ends every wait at
+ * once. No other signal ends it, repeats the event or changes its ticket. A signal that comes meanwhile
+ * acts when the thread goes on.
  *
  * Several sessions may have the same thread, next to ptrace, seccomp and BPF. They see a system
  * call one after the other: at its entry the session that came last begins, at its exit the oldest
@@ -69,9 +69,9 @@ struct kmview_info {
 /* --- events ------------------------------------------------------------------------------- */
 
 /*
- * NEW and END never wait, unless NEW is asked to. The others have a ticket, and wait; in a ring
- * (see below) nothing does. Of one thread, events come in the order in which they happened: NEW is
- * its first, END its last.
+ * NEW and END never wait, unless NEW is asked to, and the thread is new, not attached. The others have
+ * a ticket, and wait; in a ring (see below) nothing does. Of one thread, events come in the order in
+ * which they happened: NEW is its first, END its last.
  */
 #define KMVIEW_EVENT_NEW	1	/* the thread is in the session now */
 #define KMVIEW_EVENT_END	2	/* it no longer is: dead, or out of reach */
@@ -98,7 +98,7 @@ struct kmview_info {
  */
 struct kmview_event {
 	__aligned_u64 ticket;		/* 0: nobody waits */
-	__aligned_u64 thread;		/* names it in the session, is never used again */
+	__aligned_u64 thread;		/* names it in the session, for good as a ticket does */
 	__aligned_u64 cookie;		/* what KMVIEW_SET_THREAD has set, at first that of its parent */
 	__s32 tid;			/* in the pid namespace of who opened the session; 0: not in it */
 	__s32 pid;			/* of its process (thread group), likewise */
@@ -144,8 +144,9 @@ struct kmview_event {
 };
 
 /*
- * read(2) gives as many records of KMVIEW_EVENT_SIZE bytes as there are and as fit, at least one: it
- * waits for it (EAGAIN with O_NONBLOCK; EINTR after a signal). EINVAL: room for less than one.
+ * read(2) gives as many records of KMVIEW_EVENT_SIZE bytes as there are and as fit, at least one and
+ * at most 1024: it waits for it (EAGAIN with O_NONBLOCK; EINTR after a signal, unless its handler has
+ * SA_RESTART). EINVAL: room for less than one.
  * It is at the end of the file, 0, when the session has had threads, has none any more, all events
  * of this queue have been read, and no adoption is on. A queue without threads, of a session that has
  * some, is not at its end: they may be moved to it.
@@ -199,12 +200,13 @@ struct kmview_answer {
  */
 
 /*
- * KMVIEW_EXCHANGE: gives any number of answers, then takes events, and waits for one if there is
- * none: a monitor's loop in one call. Returns how many events there are.
+ * KMVIEW_EXCHANGE: gives answers, at most 1024 (EINVAL), then takes events, as many at most, and waits
+ * for one if there is none: a monitor's loop in one call. Returns how many events there are.
  *
  * Answers are given in their order, each for itself: what became of it is in its error, and nr_failed
  * counts those with one. 0 events: the time is over, a signal came, or the end was reached (poll(2)
- * tells). What has been answered is not to be answered again. EINTR only when there was no answer.
+ * tells). What has been answered is not to be answered again. EINTR only when there was no answer. After
+ * EFAULT, and E2BIG for an answer that has more than this kernel knows, those before are answered.
  */
 struct kmview_exchange {
 	__aligned_u64 answers;		/* struct kmview_answer[nr_answers] */
@@ -213,7 +215,7 @@ struct kmview_exchange {
 	__aligned_u64 events;		/* room for struct kmview_event[max_events] */
 	__u32 max_events;		/* 0: answer only */
 	__u32 event_size;		/* sizeof(struct kmview_event) */
-	__s64 timeout;			/* in ns; negative: none; 0: do not wait */
+	__s64 timeout;			/* in ns; negative: none; 0: do not wait; 24 days at most */
 	__u32 nr_failed;		/* out */
 	__u32 flags;			/* 0 */
 };
@@ -236,7 +238,8 @@ struct kmview_exchange {
  * KMVIEW_ADOPT_NONE. Threads that it makes are not meant.
  */
 #define KMVIEW_ADOPT_CHILDREN	1
-#define KMVIEW_ADOPT_SELF	2	/* the calling process, when it next execs */
+/* The calling thread, when it next execs; not if another one of its process does, and so ends it. */
+#define KMVIEW_ADOPT_SELF	2
 #define KMVIEW_ADOPT_NONE	3	/* end what the calling thread has asked for */
 
 struct kmview_adopt {
@@ -352,7 +355,7 @@ struct kmview_events {
 #define KMVIEW_CALLS_FD		5
 #define KMVIEW_CALLS_PATH	6
 
-/* kmview_calls.flags: numbers beyond the bitmap, negative and x32 ones are in the set. */
+/* kmview_calls.flags: numbers from bits on, negative and x32 ones are in the set. */
 #define KMVIEW_CALLS_OTHERS	(1U << 0)
 
 /*
@@ -382,7 +385,8 @@ struct kmview_calls {
  *
  * Descriptors that are arguments are looked at. Calls that name some in memory (poll, select,
  * io_submit, bpf; socketcall and mmap of i386) are selected if there are any in the set. Descriptors
- * in messages, and those of io_uring's entries, do not count. ESRCH: no such thread. EBADF: negative.
+ * in messages, and those of io_uring's entries, do not count. ESRCH: no such thread. EBADF: ADD of a
+ * negative one. ENOSPC: ADD of more than 16384 from 1024 on.
  */
 #define KMVIEW_FDS_ADD		1
 #define KMVIEW_FDS_REMOVE	2
@@ -414,7 +418,7 @@ struct kmview_paths {
 
 /* --- a thread that waits ------------------------------------------------------------------ */
 
-/* For ioctls on many items, done in order, each with an error of its own. */
+/* For ioctls on many items, at most 1024, done in order. */
 struct kmview_batch {
 	__aligned_u64 items;
 	__u32 count;
@@ -422,8 +426,8 @@ struct kmview_batch {
 };
 
 /*
- * KMVIEW_MEMORY: a batch of these. Rights are those of ptrace (EPERM); no page is touched in vain. The
- * thread does not go on while an item of it is being done, answered or not.
+ * KMVIEW_MEMORY: a batch of these, each with an error of its own. Rights are those of ptrace (EPERM); no
+ * page is touched in vain. The thread does not go on while an item of it is being done, answered or not.
  */
 #define KMVIEW_MEMORY_READ	1
 #define KMVIEW_MEMORY_WRITE	2
@@ -480,7 +484,8 @@ struct kmview_snapshot {
 /*
  * KMVIEW_PUT_FD: opens in the thread's process what the caller has open as fd. Returns the number
  * there. KMVIEW_CLOSE_FD: closes one there. At every event that waits. Errors are those of dup(2),
- * dup2(2) and close(2) there: EMFILE by its own limit, EBADF, EBUSY.
+ * dup2(2) and close(2) there: EMFILE by its own limit, EBADF, EBUSY. What is closed there for the last
+ * time is so by the caller, which then waits as long as close(2) does: for a socket that lingers, long.
  *
  * A descriptor of the session itself cannot be put there (EINVAL): it would keep itself alive.
  */
@@ -551,7 +556,7 @@ struct kmview_data {
 
 /*
  * KMVIEW_SET_COPY: a batch of these: which arguments to copy into records. The first one that is wrong
- * ends it (EINVAL).
+ * ends it (EINVAL). Of a thread that KMVIEW_MEMORY may not reach there are empty ones, with DATA_FAULT.
  */
 #define KMVIEW_COPY_NONE	0	/* forget what was set for the argument */
 #define KMVIEW_COPY_STRING	1
@@ -577,7 +582,7 @@ struct kmview_copy {
 
 /*
  * KMVIEW_COUNTS: the counts of the calls that are, or were, in KMVIEW_CALLS_COUNT, by all threads that
- * are, or were, in the session. They only grow. EINVAL: nothing has been counted, or no such numbers.
+ * are, or were, in the session. They only grow. EINVAL: there has been no such set, or no such numbers.
  *
  * What has begun, but not come back, is among the calls alone; for good if its thread died in it, or
  * another session skipped the call or made it into another one. The time is that from this session's
@@ -607,8 +612,11 @@ struct kmview_counts {
 /*
  * /proc/PID/fdinfo/FD of a session's descriptor has lines on the session, and one for each thread:
  *
- *	kmview-session:	threads=2 waiting=1 unread=0 events=4711 at-close=detach
+ *	kmview-session:	threads=2 waiting=1 unread=0 events=4711 lost=0 at-close=detach
  *	kmview-thread:	tid=812 pid=812 kind=3 ticket=77 read=1
+ *
+ * lost: threads that could not be followed, for want of memory; where calls fail without a monitor, or
+ * threads die, they were killed.
  */
 
 #define KMVIEW_INFO		_IOR(KMVIEW_IOC, 0x00, struct kmview_info)

@@ -91,7 +91,7 @@ bool kmview_sleeper_wake(struct task_struct **sleeper)
 
 /*
  * Before a sleep: if the scheduler has already said that another thread is to run here, perhaps one
- * that was just woken, it does. False: nobody ran.
+ * that was just woken, it does. False: it has not.
  */
 bool kmview_give_way(void)
 {

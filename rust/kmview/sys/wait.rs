@@ -81,7 +81,7 @@ impl Drop for Going<'_> {
 }
 
 /// Before the current thread sleeps: lets another one run first, if one is to run on this CPU
-/// instead. `false`: nobody ran. What the thread would have waited for may have come meanwhile, and
+/// instead. `false`: none is. What the thread would have waited for may have come meanwhile, and
 /// neither a sleep nor a wake-up is needed then. In a context that may sleep.
 pub(crate) fn give_way() -> bool {
     // SAFETY: The context may sleep.
