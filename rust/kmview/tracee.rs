@@ -361,7 +361,12 @@ impl Tracee {
         loop {
             match self.session.decision(self.id, stop) {
                 Decision::Errand(errand) => {
-                    errand.run(&self.copied, &self.own, call.as_deref_mut())
+                    errand.run(&self.copied, &self.own, call.as_deref_mut());
+                    // Who has sent it may answer next: then neither sleeps for it.
+                    wait::give_way();
+                    if task::is_current_dying() {
+                        return Decision::Again;
+                    }
                 }
                 other => return other,
             }

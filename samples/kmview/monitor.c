@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 int main(int argc, char **argv)
@@ -21,11 +20,9 @@ int main(int argc, char **argv)
 
 	if (ioctl(session, KMVIEW_SET_CALLS, &calls) || ioctl(session, KMVIEW_ADOPT, &child))
 		return 1;
-	if (fork() == 0) {
-		argv[0] = "sh";
-		execv("/bin/sh", argv);
-		_exit(127);
-	}
+	argv[0] = "sh";
+	if (fork() == 0)
+		return execv("/bin/sh", argv);
 	while (read(session, &event, sizeof(event)) == sizeof(event)) {
 		struct kmview_answer no = { .ticket = event.ticket, .action = KMVIEW_SKIP, .result = -EPERM };
 
@@ -34,6 +31,4 @@ int main(int argc, char **argv)
 			ioctl(session, KMVIEW_ANSWER, &no);
 		}
 	}
-	wait(NULL);
-	return 0;
 }
