@@ -43,7 +43,12 @@ pub enum Command {
 /// Show the system calls of a program, as strace does
 ///
 /// The program does not stop for it: its calls are recorded in memory, and shown from there. It waits
-/// only while that memory is full. Ends with the status of the program.
+/// only while that memory is full.
+///
+/// Ends with the status of the program, or 128 and the number of the signal that killed it; with 127 if there
+/// is no such program, 126 if it cannot be run, and 125 if something else went wrong. A program that kmview
+/// has started gets the signals SIGTERM and SIGHUP that are sent to kmview, which then ends; what Ctrl-C does is
+/// the program's to decide. Processes that were attached to are let go, and run on.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  kmview trace -f -o calls.txt -- make\n  kmview trace -c -- find /\n  \
@@ -76,6 +81,14 @@ pub struct Trace {
     /// Show how long each call took
     #[arg(short = 'T', long)]
     pub time: bool,
+
+    /// Show the time of day before each line: -tt with microseconds, -ttt as seconds since 1970
+    #[arg(short = 't', action = clap::ArgAction::Count, conflicts_with_all = ["count", "json"])]
+    pub clock: u8,
+
+    /// Show the seconds since the line before
+    #[arg(short, long, conflicts_with_all = ["count", "json", "clock"])]
+    pub relative: bool,
 
     /// Show this many bytes of a string that is no path
     #[arg(short, long, value_name = "BYTES", default_value_t = 32, value_parser = clap::value_parser!(u32).range(0..4096))]

@@ -33,7 +33,8 @@ fn main() -> ExitCode {
         Ok(status) => ExitCode::from(status as u8),
         Err(err) => {
             eprintln!("kmview: {err:#}");
-            ExitCode::from(FAILED)
+            let cannot_run = err.downcast_ref::<program::CannotRun>();
+            ExitCode::from(cannot_run.map_or(FAILED, program::CannotRun::status))
         }
     }
 }

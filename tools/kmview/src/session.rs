@@ -537,7 +537,11 @@ impl Session {
             flags: 0,
         };
         // SAFETY: Both arrays are as long as it says.
-        let count = unsafe { ioctl(self.fd.as_fd(), abi::EXCHANGE, &mut raw, "KMVIEW_EXCHANGE")? };
+        let done = unsafe { ioctl(self.fd.as_fd(), abi::EXCHANGE, &mut raw, "KMVIEW_EXCHANGE") };
+        let count = match done {
+            Err(Error::Os(_, err)) if err.kind() == io::ErrorKind::Interrupted => 0,
+            other => other?,
+        };
         let mut events = queued;
         events.extend(room[..count as usize].iter().map(Event::from));
         for answer in &raw_answers {

@@ -47,20 +47,34 @@ impl Program {
 
     /// Waits until it has ended, which it does only if somebody answers its events.
     pub fn wait(&mut self) -> io::Result<ExitStatus> {
-        if let Some(status) = self.status {
-            return Ok(status);
-        }
-        let mut raw = 0;
-        // SAFETY: The number of a child of ours that nobody else waits for.
-        while unsafe { libc::waitpid(self.pid, &raw mut raw, 0) } < 0 {
-            let err = io::Error::last_os_error();
-            if err.kind() != io::ErrorKind::Interrupted {
-                return Err(err);
+        loop {
+            if let Some(status) = self.reap(0)? {
+                return Ok(status);
             }
         }
-        let status = ExitStatus::from_raw(raw);
-        self.status = Some(status);
-        Ok(status)
+    }
+
+    /// How it has ended, if it has.
+    pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.reap(libc::WNOHANG)
+    }
+
+    fn reap(&mut self, flags: i32) -> io::Result<Option<ExitStatus>> {
+        let mut raw = 0;
+        while self.status.is_none() {
+            // SAFETY: The number of a child of ours that nobody else waits for.
+            match unsafe { libc::waitpid(self.pid, &raw mut raw, flags) } {
+                0 => return Ok(None),
+                -1 => {
+                    let err = io::Error::last_os_error();
+                    if err.kind() != io::ErrorKind::Interrupted {
+                        return Err(err);
+                    }
+                }
+                _ => self.status = Some(ExitStatus::from_raw(raw)),
+            }
+        }
+        Ok(self.status)
     }
 }
 

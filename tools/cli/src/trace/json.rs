@@ -66,7 +66,7 @@ impl<W: Write> Json<W> {
     }
 
     fn call(&mut self, event: &Event, began: &Began, ret: Option<&Return>) -> io::Result<()> {
-        let abi = abi_of(event.arch);
+        let abi = began.abi;
         let style = Style { abi, max: self.max };
         let name = names::call(abi, began.nr);
         let call = calls::of(abi, began.nr);
@@ -102,6 +102,7 @@ impl<W: Write> Sink for Json<W> {
         match &event.kind {
             Kind::Entry(entry) => {
                 let began = Began {
+                    abi: abi_of(event.arch),
                     nr: entry.nr,
                     args: entry.args,
                     data: record.data,

@@ -2,6 +2,7 @@
 
 //! `kmview trace`.
 
+mod clock;
 mod json;
 mod recorded;
 mod summary;
@@ -16,7 +17,10 @@ use super::{
         BothSets, //
     },
     program,
-    signals::Signals, //
+    signals::{
+        self,
+        Signals, //
+    }, //
 };
 use anyhow::{
     Context,
@@ -34,11 +38,14 @@ use kmview::{
     Session,
     ThreadId, //
 };
-use nix::poll::{
-    poll,
-    PollFd,
-    PollFlags,
-    PollTimeout, //
+use nix::{
+    poll::{
+        poll,
+        PollFd,
+        PollFlags,
+        PollTimeout, //
+    },
+    sys::signal::Signal, //
 };
 use std::{
     collections::HashMap,
@@ -162,55 +169,78 @@ pub fn run(options: &cli::Trace) -> Result<i32> {
         [] => None,
         _ => Some(program::spawn(&session, &options.program)?),
     };
-    follow(&session, options, &mut *source, &mut *sink, child.is_some())?;
+    let signals = Signals::new()?;
+    let watched = Watched {
+        options,
+        signals: &signals,
+        has_child: child.is_some(),
+    };
+    let ended_by = watched.follow(&session, &mut *source, &mut *sink)?;
     sink.end(&session).or_else(|err| match err.downcast() {
         Ok(err) => is_broken_pipe(err).map_err(Into::into),
         Err(err) => Err(err),
     })?;
-    Ok(child.map(program::status).transpose()?.unwrap_or(0))
+    // Nobody waits for us any more.
+    drop((source, session));
+    match (child, ended_by) {
+        (None, _) => Ok(0),
+        (Some(child), Some(signal)) => Ok(program::pass_on(&child, signal)),
+        (Some(child), None) => program::status_unless(child, &signals),
+    }
 }
 
-/// Until all threads have gone, or somebody wants us to end.
-fn follow(
-    session: &Session,
-    options: &cli::Trace,
-    source: &mut dyn Source,
-    sink: &mut dyn Sink,
+/// What is traced, until when.
+struct Watched<'a> {
+    options: &'a cli::Trace,
+    signals: &'a Signals,
     has_child: bool,
-) -> Result<()> {
-    let signals = Signals::new()?;
-    // A file is to be up to date, too, when little happens. A table is at the end.
-    let timeout = match options.output.is_some() && !options.count {
-        true => PollTimeout::from(200u8),
-        false => PollTimeout::NONE,
-    };
-    loop {
-        match source.pass_on(session, sink)? {
-            Passed::Some => continue,
-            Passed::End => return Ok(()),
-            Passed::None => sink.idle().or_else(is_broken_pipe)?,
-        }
-        let mut fds = [
-            PollFd::new(session.as_fd(), PollFlags::POLLIN),
-            PollFd::new(signals.as_fd(), PollFlags::POLLIN),
-        ];
-        match poll(&mut fds, timeout) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-            Err(err) => return Err(err).context("poll"),
-        }
-        if let Some(signal) = signals.take() {
-            // The terminal sends it to the program, too, which is to decide.
-            if has_child && signal == libc::SIGINT {
-                continue;
-            }
-            if !options.quiet {
-                for pid in &options.pid {
-                    eprintln!("kmview: Process {pid} detached");
+}
+
+impl Watched<'_> {
+    /// Whether somebody wants us to end.
+    fn is_to_end(&self) -> Option<Signal> {
+        // The terminal sends it to the program, too, which is to decide.
+        self.signals
+            .take()
+            .filter(|signal| !(self.has_child && signals::is_of_terminal(*signal)))
+    }
+
+    /// Until all threads have gone, or somebody wants us to end.
+    fn follow(
+        &self,
+        session: &Session,
+        source: &mut dyn Source,
+        sink: &mut dyn Sink,
+    ) -> Result<Option<Signal>> {
+        // A file is to be up to date, too, when little happens. A table is at the end.
+        let timeout = match self.options.output.is_some() && !self.options.count {
+            true => PollTimeout::from(200u8),
+            false => PollTimeout::NONE,
+        };
+        loop {
+            let passed = source.pass_on(session, sink)?;
+            // Also if there is always something.
+            if let Some(signal) = self.is_to_end() {
+                if !self.options.quiet {
+                    for pid in &self.options.pid {
+                        eprintln!("kmview: Process {pid} detached");
+                    }
                 }
+                return Ok(Some(signal));
             }
-            // What has happened until now.
-            source.pass_on(session, sink)?;
-            return Ok(());
+            match passed {
+                Passed::Some => continue,
+                Passed::End => return Ok(None),
+                Passed::None => sink.idle().or_else(is_broken_pipe)?,
+            }
+            let mut fds = [
+                PollFd::new(session.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+            ];
+            match poll(&mut fds, timeout) {
+                Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+                Err(err) => return Err(err).context("poll"),
+            }
         }
     }
 }
@@ -257,6 +287,7 @@ fn seconds(ns: u64) -> f64 {
 
 /// What is known of a thread that has made a call and not come back.
 struct Began {
+    abi: Abi,
     nr: i64,
     args: [u64; 6],
     data: Vec<kmview::Data>,

@@ -4,6 +4,7 @@
 
 use super::{
     abi_of,
+    clock::Clock,
     seconds,
     Began,
     ByThread,
@@ -64,6 +65,7 @@ pub struct Text<W> {
     first: bool,
     /// What is being put together.
     text: String,
+    clock: Option<Clock>,
 }
 
 impl<W: Write> Text<W> {
@@ -82,11 +84,22 @@ impl<W: Write> Text<W> {
             program: options.program.clone(),
             first: true,
             text: String::new(),
+            clock: Clock::new(options),
         }
     }
 
-    /// Says which thread it is, if that needs to be said. Gives how long that is.
+    /// Says which thread it is, if that needs to be said, and when. Gives how long that is.
     fn prefix(&mut self, event: &Event) -> io::Result<usize> {
+        let len = self.thread(event)?;
+        let Some(clock) = &mut self.clock else {
+            return Ok(len);
+        };
+        let time = clock.show(event.time);
+        write!(self.output, "{time} ")?;
+        Ok(len + time.len() + 1)
+    }
+
+    fn thread(&mut self, event: &Event) -> io::Result<usize> {
         let tid = event.tid;
         let digits = tid
             .checked_ilog10()
@@ -132,6 +145,7 @@ impl<W: Write> Text<W> {
         self.output.write_all(self.text.as_bytes())?;
         let open = Open {
             began: Began {
+                abi: style.abi,
                 nr: entry.nr,
                 args: entry.args,
                 data: record.data,
@@ -253,7 +267,7 @@ impl<W: Write> Text<W> {
             if self.current != Some(event.thread) {
                 self.leave_line()?;
                 self.prefix(event)?;
-                let name = names::call(abi_of(event.arch), open.began.nr);
+                let name = names::call(open.began.abi, open.began.nr);
                 write!(self.output, "<... {name} resumed>")?;
             }
             self.current = None;

@@ -4,6 +4,7 @@
 
 use super::{
     abi_of,
+    clock,
     is_broken_pipe,
     Passed,
     Sink,
@@ -198,16 +199,6 @@ impl Copier<'_> {
     }
 }
 
-fn now() -> u64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: The structure is ours.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
-}
-
 impl Source for Waited {
     fn pass_on(&mut self, session: &Session, sink: &mut dyn Sink) -> Result<Passed> {
         let answers = std::mem::take(&mut self.answers);
@@ -217,7 +208,7 @@ impl Source for Waited {
             return Ok(if ended { Passed::End } else { Passed::None });
         }
         for mut event in events {
-            event.time = now();
+            event.time = clock::monotonic();
             let data = self.data(session, &event);
             if let Some(ticket) = event.ticket {
                 self.answers.push(Answer::run(ticket));
