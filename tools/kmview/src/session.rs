@@ -7,6 +7,7 @@ use super::{
     spawn,
     sys::{
         ioctl,
+        ioctl_until_signal,
         read_events, //
     },
     Abi,
@@ -524,26 +525,20 @@ impl Session {
     pub fn exchange(&self, answers: &[Answer], timeout: Option<Duration>) -> Result<Vec<Event>> {
         let mut raw_answers: Vec<abi::Answer> = answers.iter().map(|answer| answer.0).collect();
         let mut room = [abi::Event::default(); BATCH];
-        let queued: Vec<Event> = self.unread().drain(..).collect();
-        let mut raw = abi::Exchange {
-            answers: raw_answers.as_mut_ptr() as u64,
-            nr_answers: raw_answers.len() as u32,
-            answer_size: size_of::<abi::Answer>() as u32,
-            events: room.as_mut_ptr() as u64,
-            max_events: if queued.is_empty() { BATCH as u32 } else { 0 },
-            event_size: size_of::<abi::Event>() as u32,
-            timeout: timeout.map_or(-1, |t| i64::try_from(t.as_nanos()).unwrap_or(i64::MAX)),
-            nr_failed: 0,
-            flags: 0,
+        let mut events: Vec<Event> = self.unread().drain(..).collect();
+        // Only the last part of more answers than the kernel takes at once waits.
+        let most = self.info.max_batch.max(1) as usize;
+        let first = raw_answers.len().saturating_sub(1) / most * most;
+        let (first, last) = raw_answers.split_at_mut(first);
+        for some in first.chunks_mut(most) {
+            self.trade(some, &mut [], timeout)?;
+        }
+        let room = match events.is_empty() {
+            true => &mut room[..],
+            false => &mut [],
         };
-        // SAFETY: Both arrays are as long as it says.
-        let done = unsafe { ioctl(self.fd.as_fd(), abi::EXCHANGE, &mut raw, "KMVIEW_EXCHANGE") };
-        let count = match done {
-            Err(Error::Os(_, err)) if err.kind() == io::ErrorKind::Interrupted => 0,
-            other => other?,
-        };
-        let mut events = queued;
-        events.extend(room[..count as usize].iter().map(Event::from));
+        let count = self.trade(last, room, timeout)?;
+        events.extend(room[..count].iter().map(Event::from));
         for answer in &raw_answers {
             if answer.error != 0 && answer.error != -libc::ESTALE {
                 self.unread().extend(events);
@@ -552,6 +547,30 @@ impl Session {
             }
         }
         Ok(events)
+    }
+
+    /// One system call of [`Session::exchange`]. Gives how many events there are.
+    fn trade(
+        &self,
+        answers: &mut [abi::Answer],
+        room: &mut [abi::Event],
+        timeout: Option<Duration>,
+    ) -> Result<usize> {
+        let mut raw = abi::Exchange {
+            answers: answers.as_mut_ptr() as u64,
+            nr_answers: answers.len() as u32,
+            answer_size: size_of::<abi::Answer>() as u32,
+            events: room.as_mut_ptr() as u64,
+            max_events: room.len() as u32,
+            event_size: size_of::<abi::Event>() as u32,
+            timeout: timeout.map_or(-1, |t| i64::try_from(t.as_nanos()).unwrap_or(i64::MAX)),
+            nr_failed: 0,
+            flags: 0,
+        };
+        let (fd, name) = (self.fd.as_fd(), "KMVIEW_EXCHANGE");
+        // SAFETY: Both arrays are as long as it says.
+        let count = unsafe { ioctl_until_signal(fd, abi::EXCHANGE, &mut raw, name)? };
+        Ok(count.unwrap_or(0) as usize)
     }
 
     /// Makes accesses to the memory of threads that wait, in order. Each has its own result.

@@ -15,7 +15,7 @@ use std::{
     }, //
 };
 
-/// Makes an ioctl whose argument is a structure, and gives what it returns.
+/// Makes an ioctl whose argument is a structure, and gives what it returns. A signal does not end it.
 ///
 /// # Safety
 ///
@@ -27,16 +27,33 @@ pub(crate) unsafe fn ioctl<T>(
     operation: &'static str,
 ) -> Result<u32> {
     loop {
-        // SAFETY: The number names the size of `T`, which the kernel reads and writes; by the contract.
-        let result =
-            unsafe { libc::ioctl(fd.as_raw_fd(), request as libc::Ioctl, &raw mut *argument) };
-        if result >= 0 {
-            return Ok(result as u32);
+        // SAFETY: By the contract.
+        if let Some(result) = unsafe { ioctl_until_signal(fd, request, argument, operation)? } {
+            return Ok(result);
         }
-        let err = io::Error::last_os_error();
-        if err.raw_os_error() != Some(libc::EINTR) {
-            return Err(Error::of(operation, err));
-        }
+    }
+}
+
+/// The same; None if a signal came (`EINTR`).
+///
+/// # Safety
+///
+/// As for [`ioctl`].
+pub(crate) unsafe fn ioctl_until_signal<T>(
+    fd: BorrowedFd<'_>,
+    request: u32,
+    argument: &mut T,
+    operation: &'static str,
+) -> Result<Option<u32>> {
+    // SAFETY: The number names the size of `T`, which the kernel reads and writes; by the contract.
+    let result = unsafe { libc::ioctl(fd.as_raw_fd(), request as libc::Ioctl, &raw mut *argument) };
+    if result >= 0 {
+        return Ok(Some(result as u32));
+    }
+    let err = io::Error::last_os_error();
+    match err.raw_os_error() {
+        Some(libc::EINTR) => Ok(None),
+        _ => Err(Error::of(operation, err)),
     }
 }
 
