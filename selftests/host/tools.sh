@@ -60,7 +60,8 @@ layout() {
 }
 
 echo 1..4
-check 'the tests of the library and the program pass' in_tools cargo test --quiet --locked
+tables=$(kernel_folder "$(kernel_version "${UTRACE_KERNEL-}")")/tree/arch/x86/entry/syscalls
+check 'the tests of the library and the program pass' in_tools env "SYSCALL_TABLES=$tables" cargo test --quiet --locked
 check 'clippy has nothing to say' in_tools cargo clippy --quiet --locked --all-targets
 check 'structures and numbers are those of the header' layout 64
 check 'and for a 32-bit program the same' layout 32

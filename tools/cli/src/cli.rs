@@ -135,18 +135,23 @@ fn ring_size(text: &str) -> Result<u32, String> {
 /// Its system calls, and those of all processes that it makes, are changed on the way. Views nest: a view
 /// in a view sees what the outer one shows. It is a view, not a prison: a program that wants to look behind
 /// it may find a way.
+///
+/// Calls that kmview does not know, those of x32, and io_uring fail with ENOSYS: nothing is to be done behind the
+/// view. With --map and --readonly those that would have paths mean something else fail with EPERM: chroot, mount
+/// and their like. A program with more rights than the user (set-uid, file capabilities) is killed. If kmview ends,
+/// so do the programs.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  kmview view --map /etc/passwd=/tmp/passwd -- head -1 /etc/passwd\n  \
     kmview view --hostname sandbox --readonly / --deny connect=EPERM -- sh"
 )]
 pub struct View {
-    /// The name of the host
+    /// The name of the host, as uname(2) tells it; sethostname(2) changes it in the view
     #[arg(long, value_name = "NAME")]
     pub hostname: Option<String>,
 
-    /// Show the file or folder DST under the name of SRC, but not where symbolic links lead to SRC; may be
-    /// repeated, the longest SRC counts
+    /// Show the file or folder DST under the name of SRC, but not where symbolic links lead to SRC, as the
+    /// interpreter of a script, or to sockets; may be repeated, the longest SRC counts
     #[arg(long, value_name = "SRC=DST")]
     pub map: Vec<MapRule>,
 

@@ -25,26 +25,65 @@ use syscalls::{
     x86_64, //
 };
 
-/// The name of a system call.
-pub fn call(abi: Abi, nr: i64) -> Cow<'static, str> {
-    let known = usize::try_from(nr).ok().and_then(|nr| match abi {
+/// Calls that the crate does not have which knows the others. From 462 on both kinds have the same numbers.
+const NEWER: &[(&[Abi], u32, &str)] = &[
+    (&[Abi::Native], 335, "uretprobe"),
+    (&[Abi::Native], 336, "uprobe"),
+    (BOTH, 462, "mseal"),
+    (BOTH, 463, "setxattrat"),
+    (BOTH, 464, "getxattrat"),
+    (BOTH, 465, "listxattrat"),
+    (BOTH, 466, "removexattrat"),
+    (BOTH, 467, "open_tree_attr"),
+    (BOTH, 468, "file_getattr"),
+    (BOTH, 469, "file_setattr"),
+    (BOTH, 470, "listns"),
+    (BOTH, 471, "rseq_slice_yield"),
+    (BOTH, 472, "fchroot"),
+];
+const BOTH: &[Abi] = &[Abi::Native, Abi::Compat];
+
+/// The one of them that is so.
+fn newer(abi: Abi, is: impl Fn(u32, &str) -> bool) -> Option<(u32, &'static str)> {
+    let mut known = NEWER.iter().filter(|(abis, ..)| abis.contains(&abi));
+    let found = known.find(|(_, nr, name)| is(*nr, name))?;
+    Some((found.1, found.2))
+}
+
+/// Sets tell numbers below this one apart.
+pub const MAX_CALLS: u32 = 512;
+
+fn known(abi: Abi, nr: i64) -> Option<&'static str> {
+    let nr = usize::try_from(nr).ok()?;
+    let old = match abi {
         Abi::Native => x86_64::Sysno::new(nr).map(|call| call.name()),
         Abi::Compat => x86::Sysno::new(nr).map(|call| call.name()),
-    });
-    known.map_or_else(|| format!("syscall_{nr:#x}").into(), Cow::Borrowed)
+    };
+    old.or_else(|| newer(abi, |newer, _| newer as usize == nr).map(|(_, name)| name))
+}
+
+/// Whether it is a call that we know.
+pub fn is_known(abi: Abi, nr: i64) -> bool {
+    known(abi, nr).is_some()
+}
+
+/// The name of a system call.
+pub fn call(abi: Abi, nr: i64) -> Cow<'static, str> {
+    known(abi, nr).map_or_else(|| format!("syscall_{nr:#x}").into(), Cow::Borrowed)
 }
 
 /// The number of a system call, given as a name or as a number.
 pub fn call_number(abi: Abi, name: &str) -> Option<u32> {
     if let Ok(number) = name.parse() {
-        return Some(number);
+        return Some(number).filter(|number| *number < MAX_CALLS);
     }
-    match abi {
+    let old = match abi {
         Abi::Native => x86_64::Sysno::from_str(name)
             .ok()
             .map(|call| call.id() as u32),
         Abi::Compat => x86::Sysno::from_str(name).ok().map(|call| call.id() as u32),
-    }
+    };
+    old.or_else(|| newer(abi, |_, newer| newer == name).map(|(nr, _)| nr))
 }
 
 /// The name of an errno, and what it means. Also of those that only tracers see.
@@ -149,6 +188,19 @@ impl BothSets {
             self.compat.insert(nr);
         }
         native.is_some() || compat.is_some()
+    }
+
+    /// Puts all in that have no name here.
+    pub fn insert_unknown(&mut self) {
+        for (abi, set) in [
+            (Abi::Native, &mut self.native),
+            (Abi::Compat, &mut self.compat),
+        ] {
+            for nr in (0..MAX_CALLS).filter(|nr| !is_known(abi, i64::from(*nr))) {
+                set.insert(nr);
+            }
+            set.insert_others();
+        }
     }
 
     /// The calls of one kind.
@@ -264,6 +316,43 @@ mod tests {
         assert_eq!(errno_number("EROFS"), Some(libc::EROFS));
         assert_eq!(errno_number("EFOO"), None);
         assert_eq!(signal(11), "SIGSEGV");
+    }
+
+    /// The kernel's own tables, whose folder the environment names.
+    #[test]
+    fn names_are_those_of_the_kernel() {
+        let Some(folder) = std::env::var_os("SYSCALL_TABLES") else {
+            return;
+        };
+        for (abi, file, kind) in [
+            (Abi::Native, "syscall_64.tbl", "x32"),
+            (Abi::Compat, "syscall_32.tbl", ""),
+        ] {
+            let table = std::fs::read_to_string(std::path::Path::new(&folder).join(file)).unwrap();
+            let rows = table.lines().filter(|line| !line.starts_with('#'));
+            let mut rows: Vec<Vec<&str>> = rows
+                .map(|line| line.split_whitespace().collect())
+                .filter(|row: &Vec<&str>| row.len() > 2 && row[1] != kind)
+                .collect();
+            // Those that nobody has any more have no function.
+            rows.retain(|row| row.len() > 3);
+            assert!(rows.len() > 300);
+            rows.retain(|row| {
+                let nr = row[0].parse().unwrap();
+                call(abi, nr) != row[2] || call_number(abi, row[2]) != u32::try_from(nr).ok()
+            });
+            assert!(rows.is_empty(), "{file}: {rows:?}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_knows_is_a_set() {
+        let mut sets = BothSets::default();
+        sets.insert_unknown();
+        assert!(!sets.native.contains(0) && !sets.compat.contains(465));
+        assert!(sets.native.contains(511) && sets.native.contains(512));
+        assert!(sets.compat.contains(511) && sets.compat.contains(0x4000_0000));
+        assert!(select("512").is_err());
     }
 
     #[test]

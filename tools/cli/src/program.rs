@@ -39,8 +39,12 @@ use std::{
     },
     os::{
         fd::AsFd,
-        unix::process::ExitStatusExt, //
+        unix::process::{
+            CommandExt,
+            ExitStatusExt, //
+        }, //
     },
+    path::Path,
     process::{
         Command,
         ExitStatus, //
@@ -81,9 +85,15 @@ impl std::error::Error for CannotRun {}
 
 /// Starts it in the session.
 pub fn spawn(session: &Session, words: &[String]) -> Result<Program> {
+    spawn_other(session, words, None)
+}
+
+/// The same; but it is another file that is run under this name, if there is one.
+pub fn spawn_other(session: &Session, words: &[String], file: Option<&Path>) -> Result<Program> {
     let (program, args) = words.split_first().context("no program to run")?;
+    let mut command = Command::new(file.unwrap_or(Path::new(program)));
     session
-        .spawn(Command::new(program).args(args))
+        .spawn(command.arg0(program).args(args))
         .map_err(|err| match err {
             Error::Spawn(why) => CannotRun {
                 program: program.clone(),

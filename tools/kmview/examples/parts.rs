@@ -319,12 +319,14 @@ fn wait_readable(session: &Session) {
     unsafe { libc::poll(&raw mut poll, 1, 30_000) };
 }
 
+type Part = fn() -> Result;
+
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
     if words.next().as_deref() == Some("--traced") {
         return ExitCode::from(traced(&words.next().unwrap_or_default()) as u8);
     }
-    let parts: [(&str, fn() -> Result); 8] = [
+    let parts: [(&str, Part); 8] = [
         ("queues", queues),
         ("paths", paths),
         ("descriptors", descriptors),

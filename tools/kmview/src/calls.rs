@@ -83,6 +83,9 @@ impl From<&abi::Count> for Count {
     }
 }
 
+/// So many numbers sets tell apart.
+const TOLD_APART: usize = 512;
+
 /// A set of system calls, by their numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallSet {
@@ -121,6 +124,13 @@ impl CallSet {
                 .resize(word + 1, if self.others { !0 } else { 0 });
         }
         self.words[word] |= 1 << (number % 64);
+    }
+
+    /// Puts those in whose numbers no set tells apart: from 512 on, negative ones, and those of x32.
+    pub fn insert_others(&mut self) {
+        let words = self.words.len().max(TOLD_APART / 64);
+        self.words.resize(words, if self.others { !0 } else { 0 });
+        self.others = true;
     }
 
     /// Takes one out.

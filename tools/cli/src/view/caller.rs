@@ -12,12 +12,28 @@ use kmview::{
 use std::{
     ffi::OsString,
     os::unix::ffi::OsStringExt,
-    path::PathBuf, //
+    path::{
+        Component,
+        Path,
+        PathBuf, //
+    }, //
 };
+
+/// The names in a path, the last one first.
+fn parts(path: &Path) -> Vec<OsString> {
+    let parts = path.components().rev().filter_map(|part| match part {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        _ => None,
+    });
+    parts.collect()
+}
 
 /// A call: what the thread has asked for.
 #[derive(Clone, Debug)]
 pub struct Call {
+    /// Its number.
+    pub nr: i64,
     /// The name of the call.
     pub name: std::borrow::Cow<'static, str>,
     /// How it was made.
@@ -40,6 +56,7 @@ pub struct Caller<'a> {
     pub ticket: Ticket,
     pub thread: ThreadId,
     pub tid: i32,
+    pub pid: i32,
 }
 
 impl Caller<'_> {
@@ -59,6 +76,18 @@ impl Caller<'_> {
             .snapshot_buffer(self.ticket, arg as u32, &mut bytes)
             .ok()?;
         bytes.first_chunk().copied()
+    }
+
+    /// Likewise a buffer, all of it.
+    pub fn take_all(&self, arg: usize, size: usize) -> Result<Vec<u8>, i32> {
+        let mut bytes = vec![0; size];
+        match self
+            .session
+            .snapshot_buffer(self.ticket, arg as u32, &mut bytes)
+        {
+            Ok(()) => Ok(bytes),
+            Err(err) => Err(err.errno().unwrap_or(libc::EFAULT)),
+        }
     }
 
     /// A path in its memory.
@@ -90,6 +119,38 @@ impl Caller<'_> {
             Err(Error::Stale(_)) => Ok(()),
             other => Ok(other?),
         }
+    }
+
+    /// What an absolute path, without "..", leads to, as the thread sees it: its own /proc/self, and links. What
+    /// is not there yet stands for itself. None: it goes round.
+    pub fn real(&self, path: &Path) -> Option<PathBuf> {
+        const MAX_LINKS: usize = 40;
+
+        let (mut done, mut links) = (PathBuf::from("/"), 0);
+        let mut left: Vec<OsString> = parts(path);
+        while let Some(part) = left.pop() {
+            if part == ".." {
+                done.pop();
+                continue;
+            }
+            done.push(&part);
+            let to = match done.to_str() {
+                Some("/proc/self") => Ok(self.pid.to_string().into()),
+                Some("/proc/thread-self") => Ok(format!("{}/task/{}", self.pid, self.tid).into()),
+                _ => std::fs::read_link(&done),
+            };
+            let Ok(to) = to else { continue };
+            links += 1;
+            if links > MAX_LINKS {
+                return None;
+            }
+            done.pop();
+            if to.is_absolute() {
+                done = PathBuf::from("/");
+            }
+            left.extend(parts(&to));
+        }
+        Some(done)
     }
 
     /// Where it is, or what a descriptor of its is.

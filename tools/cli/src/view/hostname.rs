@@ -22,6 +22,9 @@ pub struct Hostname {
     may_set: bool,
 }
 
+/// Forms of uname(2) that no program of this century uses.
+const OLD_UNAMES: &[&str] = &["olduname", "oldolduname"];
+
 impl Hostname {
     pub fn new(name: &str, fake_root: bool) -> anyhow::Result<Self> {
         anyhow::ensure!(
@@ -59,7 +62,7 @@ impl Hostname {
 
 impl Part for Hostname {
     fn calls(&self, calls: &mut BothSets) {
-        for name in ["uname", "sethostname"] {
+        for name in ["uname", "sethostname"].iter().chain(OLD_UNAMES) {
             calls.insert(name);
         }
     }
@@ -68,6 +71,7 @@ impl Part for Hostname {
         Ok(match &*call.name {
             "uname" => Begin::SeeResult,
             "sethostname" => Begin::Skip(self.set(caller, call)),
+            old if OLD_UNAMES.contains(&old) => Begin::fail(libc::ENOSYS),
             _ => Begin::Run,
         })
     }

@@ -84,9 +84,8 @@ impl Part for Deny {
     }
 
     fn begin(&mut self, _caller: &Caller<'_>, call: &Call) -> Result<Begin> {
-        let Some(nr) = names::call_number(call.abi, &call.name) else {
-            return Ok(Begin::Run);
-        };
+        // The sets name numbers that there are.
+        let nr = u32::try_from(call.nr).unwrap_or(u32::MAX);
         let rule = self
             .0
             .iter()
@@ -95,18 +94,62 @@ impl Part for Deny {
     }
 }
 
-/// What makes system calls without making them.
-struct NoRings;
+/// What the other parts would not see: what makes system calls without making them, and calls that are
+/// newer than we are.
+struct Unseen;
 
-impl Part for NoRings {
+impl Unseen {
+    const RINGS: [&str; 3] = ["io_uring_setup", "io_uring_enter", "io_uring_register"];
+}
+
+impl Part for Unseen {
     fn calls(&self, calls: &mut BothSets) {
-        calls.insert("io_uring_setup");
+        for name in Self::RINGS {
+            calls.insert(name);
+        }
+        calls.insert_unknown();
     }
 
     fn begin(&mut self, _caller: &Caller<'_>, call: &Call) -> Result<Begin> {
-        Ok(match &*call.name {
-            "io_uring_setup" => Begin::fail(libc::ENOSYS),
-            _ => Begin::Run,
+        let unseen = !names::is_known(call.abi, call.nr) || Self::RINGS.contains(&&*call.name);
+        Ok(match unseen {
+            true => Begin::fail(libc::ENOSYS),
+            false => Begin::Run,
+        })
+    }
+}
+
+/// What would have paths name other things than we think.
+struct SamePaths;
+
+impl SamePaths {
+    const CALLS: [&str; 12] = [
+        "chroot",
+        "fchroot",
+        "pivot_root",
+        "mount",
+        "umount",
+        "umount2",
+        "move_mount",
+        "fsmount",
+        "open_tree",
+        "open_tree_attr",
+        "mount_setattr",
+        "open_by_handle_at",
+    ];
+}
+
+impl Part for SamePaths {
+    fn calls(&self, calls: &mut BothSets) {
+        for name in Self::CALLS {
+            calls.insert(name);
+        }
+    }
+
+    fn begin(&mut self, _caller: &Caller<'_>, call: &Call) -> Result<Begin> {
+        Ok(match Self::CALLS.contains(&&*call.name) {
+            true => Begin::fail(libc::EPERM),
+            false => Begin::Run,
         })
     }
 }
@@ -121,7 +164,10 @@ struct View {
 impl View {
     fn new(options: &cli::View) -> Result<Self> {
         let names = || rules::Names::new(&options.map);
-        let mut parts: Vec<Box<dyn Part>> = vec![Box::new(NoRings)];
+        let mut parts: Vec<Box<dyn Part>> = vec![Box::new(Unseen)];
+        if !options.map.is_empty() || !options.readonly.is_empty() {
+            parts.push(Box::new(SamePaths));
+        }
         if !options.deny.is_empty() {
             parts.push(Box::new(Deny(options.deny.clone())));
         }
@@ -158,6 +204,7 @@ impl View {
     fn entry(&mut self, caller: &Caller<'_>, abi: Abi, entry: &Entry) -> Result<Answer> {
         self.open.remove(&caller.thread);
         let call = Call {
+            nr: entry.nr,
             name: names::call(abi, entry.nr),
             abi,
             args: entry.args,
@@ -198,8 +245,15 @@ impl View {
 
     fn answer(&mut self, session: &Session, event: &Event) -> Result<Option<Answer>> {
         let Some(ticket) = event.ticket else {
-            if let Kind::End { .. } = event.kind {
+            if let Kind::End { out_of_reach, .. } = event.kind {
                 self.open.remove(&event.thread);
+                if out_of_reach {
+                    eprintln!(
+                        "kmview: process {} was killed: it was about to run a program with more rights than we have, \
+                         which no view could follow",
+                        event.pid
+                    );
+                }
             }
             return Ok(None);
         };
@@ -208,6 +262,7 @@ impl View {
             ticket,
             thread: event.thread,
             tid: event.tid,
+            pid: event.pid,
         };
         let abi = match event.arch {
             Arch::I386 => Abi::Compat,
@@ -237,7 +292,9 @@ pub fn run(options: &cli::View) -> Result<i32> {
     let calls = view.calls();
     session.set_all_calls(Calls::Entry, &calls.native, &calls.compat)?;
 
-    let child = program::spawn(&session, &options.program)?;
+    let names = rules::Names::new(&options.map);
+    let place = options.program.first().and_then(|word| names.program(word));
+    let child = program::spawn_other(&session, &options.program, place.as_deref())?;
     program::ignore_terminal_signals()?;
     let mut answers = Vec::new();
     loop {

@@ -66,6 +66,35 @@ pub fn name_of(
     Some(normal(&names.name_of(&folder).join(path)))
 }
 
+/// The place that a path of a thread is replaced by; what is not, the kernel looks up as it is.
+pub fn other_place(
+    names: &Names,
+    caller: &Caller<'_>,
+    dirfd: Option<i32>,
+    path: &Path,
+) -> Option<PathBuf> {
+    let name = name_of(names, caller, dirfd, path)?;
+    let place = names.place_of(&name);
+    // What is relative to a folder under another name finds its way by itself, but for "..".
+    let same = place == name && (path.is_absolute() || names.name_of(&place) == place);
+    (!same).then_some(place)
+}
+
+/// Where the kernel begins to look, and what it looks up: an absolute path, with all "..", which links that it passes
+/// have their say in.
+pub fn way_of(
+    names: &Names,
+    caller: &Caller<'_>,
+    dirfd: Option<i32>,
+    path: &Path,
+) -> Option<PathBuf> {
+    match other_place(names, caller, dirfd, path) {
+        Some(place) => Some(place),
+        None if path.is_absolute() => Some(path.to_owned()),
+        None => Some(caller.folder(dirfd)?.join(path)),
+    }
+}
+
 /// Whether the last part is to be a folder by its form, which is lost in a normal path.
 fn is_folder(path: &Path) -> bool {
     let bytes = path.as_os_str().as_bytes();
@@ -84,12 +113,7 @@ impl Paths {
 
     /// The path to use instead of that of an argument.
     fn other_place(&self, caller: &Caller<'_>, dirfd: Option<i32>, path: &Path) -> Option<PathBuf> {
-        let name = name_of(&self.names, caller, dirfd, path)?;
-        let place = self.names.place_of(&name);
-        // What is relative to a folder under another name finds its way by itself, but for "..".
-        if place == name && (path.is_absolute() || self.names.name_of(&place) == place) {
-            return None;
-        }
+        let place = other_place(&self.names, caller, dirfd, path)?;
         let mut place = place.into_os_string();
         if is_folder(path) && place != "/" {
             place.push("/");

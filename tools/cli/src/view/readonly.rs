@@ -7,15 +7,22 @@ use super::{
         Call,
         Caller, //
     },
-    paths::name_of,
+    paths::{
+        name_of,
+        way_of, //
+    },
     rules::Names,
     Begin,
     Part, //
 };
 use crate::names::BothSets;
 use std::{
+    ffi::OsStr,
     fs,
-    os::unix::fs::FileTypeExt,
+    os::unix::{
+        ffi::OsStrExt,
+        fs::FileTypeExt, //
+    },
     path::{
         Path,
         PathBuf, //
@@ -82,6 +89,30 @@ const BY_PATH: &[(&str, Paths, If)] = &[
     ("removexattr", &[(None, 0)], If::Always),
     ("lremovexattr", &[(None, 0)], If::Always),
     ("removexattrat", &[(Some(0), 1)], If::Always),
+    ("file_setattr", &[(Some(0), 1)], If::Always),
+    ("acct", &[(None, 0)], If::Always),
+    ("swapon", &[(None, 0)], If::Always),
+];
+
+/// Those that do not follow a symbolic link at the end of a path: they act on it.
+const AT_LINKS: &[&str] = &[
+    "mkdir",
+    "mkdirat",
+    "mknod",
+    "mknodat",
+    "rmdir",
+    "unlink",
+    "unlinkat",
+    "rename",
+    "renameat",
+    "renameat2",
+    "link",
+    "symlink",
+    "symlinkat",
+    "lchown",
+    "lchown32",
+    "lsetxattr",
+    "lremovexattr",
 ];
 
 /// Calls that change what a descriptor in their first argument is, even if it is open for reading only.
@@ -119,17 +150,26 @@ impl Readonly {
         Ok(readonly)
     }
 
-    /// Whether what has this name is in one of the folders, symbolic links followed.
-    fn protects(&self, name: &Path) -> bool {
+    /// Where a path of a thread leads that is in one of the folders; None: it is in none. Symbolic links are
+    /// followed, at the end only if the call follows them.
+    fn protected(
+        &self,
+        caller: &Caller<'_>,
+        dirfd: Option<i32>,
+        path: &Path,
+        follows: bool,
+    ) -> Option<PathBuf> {
+        let name = name_of(&self.names, caller, dirfd, path)?;
+        let way = way_of(&self.names, caller, dirfd, path)?;
+        let real = match (follows, way.parent(), way.file_name()) {
+            (false, Some(above), Some(last)) => caller.real(above).map(|above| above.join(last)),
+            _ => caller.real(&way),
+        };
         if self.folders.iter().any(|folder| name.starts_with(folder)) {
-            return true;
+            return Some(real.unwrap_or(name));
         }
-        let place = self.names.place_of(name);
-        let real = fs::canonicalize(&place).ok().or_else(|| {
-            let parent = fs::canonicalize(place.parent()?).ok()?;
-            Some(parent.join(place.file_name()?))
-        });
-        real.is_some_and(|real| self.has(&real))
+        // What goes round leads nowhere.
+        real.filter(|real| self.has(real))
     }
 
     fn has(&self, place: &Path) -> bool {
@@ -137,8 +177,8 @@ impl Readonly {
     }
 
     /// What opening it so would change: devices and the like do not belong to the file system.
-    fn opens(&self, flags: i32, name: &Path) -> bool {
-        let metadata = fs::metadata(self.names.place_of(name));
+    fn opens(&self, flags: i32, place: &Path) -> bool {
+        let metadata = fs::metadata(place);
         if flags & libc::O_PATH != 0 {
             return false;
         }
@@ -158,21 +198,21 @@ impl Readonly {
         }
     }
 
-    fn changes(&self, caller: &Caller<'_>, call: &Call, when: If, name: &Path) -> bool {
+    fn changes(&self, caller: &Caller<'_>, call: &Call, when: If, place: &Path) -> bool {
         match when {
             If::Always => true,
             If::Opens(usize::MAX) => {
-                self.opens(libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC, name)
+                self.opens(libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC, place)
             }
-            If::Opens(arg) => self.opens(call.int(arg), name),
+            If::Opens(arg) => self.opens(call.int(arg), place),
             If::OpensHow(arg) => {
                 let flags = caller
                     .take::<8>(arg, call.args[arg + 1])
                     .map(u64::from_ne_bytes);
                 // One that cannot be read is no good to the call either.
-                flags.is_none_or(|flags| self.opens(flags as i32, name))
+                flags.is_none_or(|flags| self.opens(flags as i32, place))
             }
-            If::Asks(arg) => call.int(arg) & libc::W_OK != 0 && self.opens(libc::O_WRONLY, name),
+            If::Asks(arg) => call.int(arg) & libc::W_OK != 0 && self.opens(libc::O_WRONLY, place),
         }
     }
 
@@ -181,17 +221,20 @@ impl Readonly {
         let (_, paths, when) = BY_PATH.iter().find(|(name, ..)| *name == call.name)?;
         for (dirfd, path) in *paths {
             let dirfd = dirfd.map(|n| call.int(n));
-            let name = match call.args[*path] {
-                0 => None,
+            let text = match call.args[*path] {
+                0 => PathBuf::new(),
                 _ => match caller.take_path(*path) {
-                    Ok(text) => name_of(&self.names, caller, dirfd, &text),
+                    Ok(text) => text,
                     Err(errno) => return Some(errno),
                 },
             };
-            let refuses = match name {
-                Some(name) => self.protects(&name) && self.changes(caller, call, *when, &name),
+            let follows = !AT_LINKS.contains(&&*call.name);
+            let refuses = match text.as_os_str().is_empty() {
+                false => self
+                    .protected(caller, dirfd, &text, follows)
+                    .is_some_and(|place| self.changes(caller, call, *when, &place)),
                 // No path at all, or an empty one: the descriptor is meant.
-                None => dirfd
+                true => dirfd
                     .and_then(|fd| caller.folder(Some(fd)))
                     .is_some_and(|place| self.has(&place)),
             };
@@ -200,6 +243,35 @@ impl Readonly {
             }
         }
         None
+    }
+
+    /// A socket with a name in the file system.
+    fn refuses_socket(&self, caller: &Caller<'_>, call: &Call) -> Option<i32> {
+        const FAMILY: usize = size_of::<libc::sa_family_t>();
+        const LARGEST: usize = size_of::<libc::sockaddr_storage>();
+
+        if call.name != "bind" {
+            return None;
+        }
+        // The kernel has no use for others.
+        let size = usize::try_from(call.int(2)).ok()?;
+        if !(FAMILY..=LARGEST).contains(&size) {
+            return None;
+        }
+        let address = match caller.take_all(1, size) {
+            Ok(address) => address,
+            Err(errno) => return Some(errno),
+        };
+        let (family, path) = address.split_first_chunk::<FAMILY>()?;
+        let path = path.split(|byte| *byte == 0).next().unwrap_or_default();
+        if libc::sa_family_t::from_ne_bytes(*family) != libc::AF_UNIX as libc::sa_family_t
+            || path.is_empty()
+        {
+            return None;
+        }
+        let path = Path::new(OsStr::from_bytes(path));
+        let protected = self.protected(caller, None, path, false);
+        protected.map(|_| libc::EROFS)
     }
 
     fn refuses_fd(&self, caller: &Caller<'_>, call: &Call) -> bool {
@@ -215,12 +287,15 @@ impl Part for Readonly {
         for name in BY_PATH.iter().map(|(name, ..)| name).chain(BY_FD) {
             calls.insert(name);
         }
+        calls.insert("bind");
     }
 
     fn begin(&mut self, caller: &Caller<'_>, call: &Call) -> anyhow::Result<Begin> {
         let errno = match self.refuses_fd(caller, call) {
             true => Some(libc::EROFS),
-            false => self.refuses_path(caller, call),
+            false => self
+                .refuses_path(caller, call)
+                .or_else(|| self.refuses_socket(caller, call)),
         };
         Ok(errno.map_or(Begin::Run, Begin::fail))
     }

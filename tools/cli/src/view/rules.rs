@@ -93,6 +93,26 @@ impl Names {
         Names(rules.to_vec())
     }
 
+    /// The file that is run for the first word of a command. None: the one that has that name anyway.
+    pub fn program(&self, word: &str) -> Option<PathBuf> {
+        let place = |name: &Path| {
+            let name = normal(&std::path::absolute(name).ok()?);
+            let place = self.place_of(&name);
+            Some((place != name).then_some(place))
+        };
+        if word.contains('/') {
+            return place(Path::new(word))?;
+        }
+        let path = std::env::var_os("PATH")?;
+        std::env::split_paths(&path).find_map(|folder| {
+            let name = folder.join(word);
+            let place = place(&name)?;
+            let file = place.as_ref().unwrap_or(&name);
+            // The first one that there is: under that name, or in its place.
+            file.is_file().then_some(place)
+        })?
+    }
+
     /// Where the thing is that has this name in the view.
     pub fn place_of(&self, name: &Path) -> PathBuf {
         longest(&self.0, name, |rule| (&rule.name, &rule.place)).unwrap_or_else(|| name.to_owned())
